@@ -1,0 +1,120 @@
+"""`hemline convert`: a float Keras model to the files that a device runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hemline.cli.command import DONE, Command
+from hemline.errors import UserError
+from hemline.extras import require
+
+if TYPE_CHECKING:
+    from hemline_convert.convert import Conversion
+
+_NEEDED = ("tensorflow", "keras", "ai_edge_quantizer", "ai_edge_litert", "tf2onnx", "onnx")
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL.keras", help="float model, or a shipped one's name")
+    kinds = parser.add_argument_group("what to make (by default --int8)")
+    kinds.add_argument("--int8", action="store_true", help="int8 TFLite and int8 ONNX")
+    kinds.add_argument("--float32", action="store_true", help="float32 TFLite")
+    kinds.add_argument("--float16", action="store_true", help="TFLite with float16 weights")
+    kinds.add_argument("--dynamic-range", action="store_true", help="TFLite with int8 weights only")
+    kinds.add_argument("--onnx", action="store_true", help="float32 ONNX")
+    kinds.add_argument("--all", action="store_true", help="all of these")
+    kinds.add_argument("--no-onnx", action="store_true", help="leave the int8 ONNX out of --int8")
+    parser.add_argument(
+        "--data", help="fashion-mnist, or a folder: calibrates, and gives the golden pack"
+    )
+    parser.add_argument("--calibration-images", type=int, default=500, metavar="N")
+    parser.add_argument("--golden-images", type=int, default=1000, metavar="N")
+    parser.add_argument("--golden-data", help="data of the golden pack, if another than --data")
+    parser.add_argument(
+        "--out", type=Path, help="folder for the files (default: that of the model)"
+    )
+    foreign = parser.add_argument_group("for a model that was not trained by hemline")
+    foreign.add_argument("-l", "--labels", type=Path, metavar="FILE", help="a label a line")
+    foreign.add_argument("--name", help="name of the model, and stem of the files")
+    foreign.add_argument("--input-resize", choices=("pad", "stretch", "crop"))
+    foreign.add_argument("--input-foreground", choices=("as-is", "light-on-dark"))
+    foreign.add_argument("--input-scale", type=float, help="input = scale × (pixel − zero point)")
+    foreign.add_argument("--input-zero-point", type=int)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    require(_NEEDED, "convert", "hemline convert")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from hemline.cli.classify import read_labels
+    from hemline_convert.convert import ConversionConfig, convert
+    from hemline_convert.keras_source import StatedCard
+
+    model = _source(arguments.model)
+    tflite, onnx = _kinds(arguments)
+    stated = StatedCard(
+        name=arguments.name,
+        labels=read_labels(arguments.labels) if arguments.labels else None,
+        input_resize=arguments.input_resize,
+        input_foreground=arguments.input_foreground,
+        input_scale=arguments.input_scale,
+        input_zero_point=arguments.input_zero_point,
+    )
+    config = ConversionConfig(
+        model=model,
+        out=arguments.out or model.parent,
+        tflite=tflite,
+        onnx=onnx,
+        data=arguments.data,
+        calibration_images=arguments.calibration_images,
+        golden_images=arguments.golden_images,
+        golden_data=arguments.golden_data,
+        stated=stated,
+    )
+    _report(convert(config), config.out)
+    return DONE
+
+
+def _source(name: str) -> Path:
+    from hemline import models
+
+    path = Path(name)
+    if path.exists() or path.suffix:
+        return path
+    shipped = models.source_path_of(name)
+    if shipped is None:
+        raise UserError(
+            f"there is no model file {name}, and no shipped model of that name",
+            f"give a .keras file, or one of: {', '.join(models.names())}",
+        )
+    return shipped
+
+
+def _kinds(arguments: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    chosen = {name for name in ("float32", "float16", "dynamic_range", "int8", "onnx")
+              if getattr(arguments, name) or arguments.all}  # fmt: skip
+    if not chosen:
+        chosen = {"int8"}
+    tflite = tuple(
+        kind for kind in ("float32", "float16", "dynamic_range", "int8") if kind in chosen
+    )
+    onnx = ("float32",) if "onnx" in chosen else ()
+    if "int8" in chosen and not arguments.no_onnx:
+        onnx = (*onnx, "int8")
+    return tflite, onnx
+
+
+def _report(conversion: Conversion, out: Path) -> None:
+    width = max(len(str(path)) for path in conversion.files)
+    for path in conversion.files:
+        print(f"{path!s:<{width}}  {path.stat().st_size / 1000:8.1f} kB")
+    for note in conversion.notes:
+        print(f"note: {note}")
+    print(f"next: hemline parity {out}")
+
+
+COMMAND = Command(
+    "convert", "make TFLite and ONNX files of a Keras model, int8 above all", _add_arguments, _run
+)

@@ -1,0 +1,284 @@
+"""The whole conversion: one float Keras model to every file that is asked for.
+
+All files are made and checked in memory first; then each is written in one piece. A conversion that
+fails or is interrupted leaves no file half-written, and none that is not what its name says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline import __version__, atomic
+from hemline.card import ModelCard
+from hemline.datasets import Dataset, Split, open_dataset
+from hemline.errors import UserError
+from hemline.parity.golden import PACK_SUFFIX, GoldenPack
+from hemline_convert import float_tflite, onnx_file, quantize, tflite_file, verify
+from hemline_convert.calibration import (
+    DEFAULT_IMAGES,
+    CalibrationSet,
+    balanced,
+    choose_calibration_images,
+    measure_ranges,
+    recipe_entry,
+)
+from hemline_convert.keras_source import KerasSource, StatedCard, open_keras
+from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
+
+DEFAULT_GOLDEN_IMAGES = 1000
+_CHECKED_IMAGES = 100  # on which the files are compared with each other before they are written
+_VERSIONED = ("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert", "tf2onnx", "onnx")
+
+
+@dataclass(frozen=True)
+class ConversionConfig:
+    """What to make of which model.
+
+    Attributes:
+        model: The `.keras` file.
+        out: Folder for the files.
+        tflite: Kinds of TFLite files, of `float32`, `float16`, `dynamic_range`, `int8`.
+        onnx: Kinds of ONNX files, of `float32`, `int8`.
+        data: Name or folder of a data set: its training split calibrates, its test split (or
+            validation split) becomes the golden pack. Needed for int8.
+        calibration_images: How many pictures calibrate.
+        golden_images: How many pictures the golden pack holds at most.
+        golden_data: Data set of the golden pack, if another than `data`.
+        stated: What the user says of a model without a card.
+    """
+
+    model: Path
+    out: Path
+    tflite: tuple[str, ...] = ("int8",)
+    onnx: tuple[str, ...] = ("int8",)
+    data: str | None = None
+    calibration_images: int = DEFAULT_IMAGES
+    golden_images: int = DEFAULT_GOLDEN_IMAGES
+    golden_data: str | None = None
+    stated: StatedCard = field(default_factory=StatedCard)
+
+    def __post_init__(self) -> None:
+        if not self.tflite and not self.onnx:
+            raise UserError("nothing to make", "choose one or more of --int8, --float32, …")
+        if self.golden_images < 1:
+            raise UserError(f"--golden-images is {self.golden_images}", "it must be at least 1")
+        if self.needs_calibration and self.data is None:
+            raise UserError(
+                "int8 needs pictures to calibrate with, and none are given",
+                "give the data that the model was trained on: --data fashion-mnist, or --data FOLDER "
+                "with one sub-folder per class; pictures of its training split are used",
+            )
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether a file with quantized activations is asked for."""
+        return "int8" in (*self.tflite, *self.onnx)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written.
+
+    Attributes:
+        files: The model files, and last the golden pack if there is one.
+        card: The card that the files share, but for the quantization.
+        notes: What the user should know.
+    """
+
+    files: tuple[Path, ...]
+    card: ModelCard
+    notes: tuple[str, ...]
+
+
+def convert(config: ConversionConfig) -> Conversion:
+    """Convert a model.
+
+    Raises:
+        UserError: The model, the data or the folder cannot be used, or a file would not be what its
+            name claims. Nothing is written then, but for files that were complete already.
+    """
+    source = open_keras(config.model, config.stated)
+    dataset = open_dataset(config.data) if config.data is not None else None
+    golden, notes = _golden_pack(config, source, dataset)
+    card = source.card.replace(golden_sha256=golden.content_sha256 if golden else "")
+    calibration = None
+    if config.needs_calibration:
+        assert dataset is not None
+        _check_labels(dataset, card)
+        exclude = golden.tensors if golden else None
+        calibration = choose_calibration_images(
+            dataset, card.input, config.calibration_images, exclude=exclude
+        )
+    contents = _Factory(source, card, calibration, golden).make(config)
+    files = []
+    for suffix, content in contents.items():
+        path = config.out / f"{card.name}_{suffix}"
+        atomic.write_bytes(path, content)
+        files.append(path)
+    if golden is not None:
+        path = config.out / f"{card.name}{PACK_SUFFIX}"
+        golden.save(path)
+        files.append(path)
+    return Conversion(tuple(files), card, tuple(notes))
+
+
+class _Factory:
+    """Makes the files of one conversion; what several need is made once."""
+
+    def __init__(
+        self,
+        source: KerasSource,
+        card: ModelCard,
+        calibration: CalibrationSet | None,
+        golden: GoldenPack | None,
+    ) -> None:
+        self._source = source
+        self._card = card
+        self._calibration = calibration
+        self._samples = self._check_images(calibration, golden)
+        self._float: bytes | None = None
+        self._int8: bytes | None = None
+
+    def make(self, config: ConversionConfig) -> dict[str, bytes]:
+        """Content by the end of the file name: `int8.tflite`."""
+        contents: dict[str, bytes] = {}
+        for kind in config.tflite:
+            contents[f"{kind}.tflite"] = self._tflite(kind)
+        for kind in config.onnx:
+            contents[f"{kind}.onnx"] = self._onnx(kind)
+        return contents
+
+    def _tflite(self, kind: str) -> bytes:
+        card = self._card_for(kind)
+        if kind == "int8":
+            bare = self._int8_tflite()
+        elif kind == "float32":
+            bare = self._float_tflite()
+        elif kind == "float16":
+            bare = quantize.float16_tflite(self._float_tflite())
+        else:
+            bare = quantize.dynamic_range_tflite(self._float_tflite())
+        content = tflite_file.described(bare, card)
+        name = f"{card.name}_{kind}.tflite"
+        backend = verify.verify_tflite(name, content, kind, card)
+        if kind == "float32":
+            reference = keras_logits(self._source, self._samples)
+            verify.verify_same_as_float(name, backend, self._samples, reference)
+        return content
+
+    def _onnx(self, kind: str) -> bytes:
+        card = self._card_for(kind)
+        name = f"{card.name}_{kind}.onnx"
+        if kind == "float32":
+            content = onnx_file.described(onnx_file.onnx_from_keras(self._source), card)
+            backend = verify.verify_onnx(name, content, kind, card)
+            reference = keras_logits(self._source, self._samples)
+            verify.verify_same_as_float(name, backend, self._samples, reference)
+            return content
+        tflite = self._int8_tflite()
+        content = onnx_file.described(onnx_from_int8_tflite(tflite), card)
+        backend = verify.verify_onnx(name, content, kind, card)
+        twin = tflite_file.described(tflite, card)
+        twin_backend = verify.verify_tflite(f"{card.name}_{kind}.tflite", twin, kind, card)
+        step = verify.logit_step(tflite)
+        verify.verify_same_quantized_network(name, twin_backend, backend, self._samples, step)
+        return content
+
+    def _float_tflite(self) -> bytes:
+        if self._float is None:
+            self._float = float_tflite.tflite_from_keras(self._source)
+        return self._float
+
+    def _int8_tflite(self) -> bytes:
+        if self._int8 is None:
+            assert self._calibration is not None
+            network = float_tflite.network_tflite_from_keras(self._source)
+            ranges = measure_ranges(network, self._calibration, self._source.normalization)
+            self._int8 = quantize.int8_tflite(network, ranges)
+        return self._int8
+
+    def _card_for(self, kind: str) -> ModelCard:
+        quantization: dict[str, Any] = {"kind": kind, "versions": _versions()}
+        recipe = {
+            "int8": quantize.INT8_RECIPE,
+            "float16": quantize.FLOAT16_RECIPE,
+            "dynamic_range": quantize.DYNAMIC_RANGE_RECIPE,
+        }.get(kind)
+        if recipe is not None:
+            quantization["recipe"] = recipe
+        if kind == "int8":
+            assert self._calibration is not None
+            quantization["calibration"] = recipe_entry(self._calibration)
+        return self._card.replace(quantization=quantization)
+
+    def _check_images(
+        self, calibration: CalibrationSet | None, golden: GoldenPack | None
+    ) -> NDArray[np.uint8]:
+        """Pictures to compare the files on, before they are written; noise where there are none."""
+        if calibration is not None:
+            return calibration.tensors[:_CHECKED_IMAGES]
+        if golden is not None:
+            return golden.tensors[:_CHECKED_IMAGES]
+        shape = (_CHECKED_IMAGES, *self._card.input.tensor_shape[1:])
+        return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def keras_logits(source: KerasSource, tensors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits of the float model: uint8 (N, H, W, C) to float32 (N, classes)."""
+    logits = float_tflite.pixels_to_logits(source)
+    batches = [np.asarray(logits(tensors[at : at + 250])) for at in range(0, len(tensors), 250)]
+    return np.concatenate(batches)
+
+
+def _golden_pack(
+    config: ConversionConfig, source: KerasSource, dataset: Dataset | None
+) -> tuple[GoldenPack | None, list[str]]:
+    if config.golden_data is not None:
+        dataset = open_dataset(config.golden_data)
+    if dataset is None:
+        return None, [
+            "no golden pack was written, since no data is given (--data): parity cannot be checked"
+        ]
+    split = dataset.evaluation_split()
+    indices = balanced(split.targets, config.golden_images)
+    tensors = split.tensors(source.card.input, indices, description="golden pack")
+    scores = keras_logits(source, tensors)
+    pack = GoldenPack.build(split, indices, source.card, scores, tensors)
+    notes = [_what_is_in(pack, dataset, split)]
+    if len(pack) < len(indices):
+        notes.append(
+            f"the golden pack is full with {len(pack)} of {len(indices)} pictures (64 MiB)"
+        )
+    return pack, notes
+
+
+def _what_is_in(pack: GoldenPack, dataset: Dataset, split: Split) -> str:
+    return (
+        f"the golden pack holds {len(pack)} pictures of {dataset.name}/{split.name}: "
+        "mind whose they are before you publish it"
+    )
+
+
+def _check_labels(dataset: Dataset, card: ModelCard) -> None:
+    """Calibrating on other things than the model knows would give wrong ranges without a word."""
+    if not set(dataset.labels) & set(card.labels):
+        raise UserError(
+            f"the data {dataset.name} has the classes {_some(dataset.labels)}, the model knows "
+            f"{_some(card.labels)}",
+            "give the data that the model was trained on",
+        )
+
+
+def _some(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
+
+
+def _versions() -> dict[str, str]:
+    return {"hemline": __version__, **{name: version(name) for name in _VERSIONED}}

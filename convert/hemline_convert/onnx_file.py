@@ -1,0 +1,63 @@
+"""Float ONNX from Keras, and what every ONNX file carries: the card, and names that others read."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any
+
+import onnx
+import tensorflow as tf
+import tf2onnx
+from onnx import helper
+
+from hemline.card import CARD_PROPERTY, ModelCard
+from hemline_convert.float_tflite import pixels_to_logits
+from hemline_convert.keras_source import KerasSource
+from hemline_convert.tflite_file import INPUT_NAME, OUTPUT_NAME
+
+_OPSET = 17
+
+
+def onnx_from_keras(source: KerasSource) -> Any:
+    """The deployable float32 network: `image` uint8 (1, H, W, C) to `logits` float32 (1, classes).
+
+    tf2onnx's `from_keras` does not know Keras 3; its `from_function` does, and the static batch spares
+    the shape arithmetic that it writes for an open one.
+    """
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    signature = [tf.TensorSpec(source.card.input.tensor_shape, tf.uint8, name=INPUT_NAME)]
+    function = tf.function(pixels_to_logits(source))
+    model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=_OPSET)
+    _rename(model, model.graph.output[0].name, OUTPUT_NAME)
+    _rename(model, model.graph.input[0].name, INPUT_NAME)
+    del model.metadata_props[:]
+    model.producer_name, model.producer_version, model.doc_string = "hemline", "", ""
+    model.graph.name, model.graph.doc_string = "hemline", ""
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _rename(model: Any, old: str, new: str) -> None:
+    for node in model.graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        node.output[:] = [new if name == old else name for name in node.output]
+    for value in (*model.graph.input, *model.graph.output):
+        if value.name == old:
+            value.name = new
+
+
+def described(model: Any, card: ModelCard) -> bytes:
+    """The bytes of the model with the card and the labels in its properties."""
+    helper.set_model_props(
+        model,
+        {
+            CARD_PROPERTY: card.to_json(),
+            # The names as Ultralytics' readers look for them: a Python dict as text.
+            "names": str(dict(enumerate(card.labels))),
+        },
+    )
+    file = io.BytesIO()
+    # Protocol buffers promise no byte order of their own accord.
+    file.write(model.SerializeToString(deterministic=True))
+    return file.getvalue()

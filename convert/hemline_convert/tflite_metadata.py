@@ -1,0 +1,118 @@
+"""The TFLite metadata FlatBuffer, written by hand: its schema is in no light package.
+
+Slots are those of `metadata_schema.fbs` (TensorFlow Lite Support, schema version 1.5): each constant is
+the field's number in its table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flatbuffers
+
+from hemline.card import LABELS_MEMBER, ModelCard
+
+_IDENTIFIER = b"M001"
+_MIN_PARSER_VERSION = "1.0.0"  # only tables of the first version are used
+_IMAGE_PROPERTIES = 2  # member of the union ContentProperties
+_NORMALIZATION_OPTIONS = 1  # member of the union ProcessUnitOptions
+_TENSOR_AXIS_LABELS = 2  # AssociatedFileType
+_COLOR_SPACE = {"rgb": 1, "gray": 2}  # ColorSpaceType
+
+Field = tuple[int, str, Any]  # slot, kind, value
+
+
+def metadata_buffer(card: ModelCard) -> bytes:
+    """`ModelMetadata` for a classifier that takes uint8 pixels and answers with logits."""
+    builder = flatbuffers.Builder(1024)
+    subgraph = _table(
+        builder,
+        [
+            (2, "offset", _vector(builder, [_input(builder, card)])),
+            (3, "offset", _vector(builder, [_output(builder)])),
+        ],
+    )
+    root = _table(
+        builder,
+        [
+            (0, "offset", builder.CreateString(card.name)),
+            (1, "offset", builder.CreateString("Image classifier made by hemline")),
+            (2, "offset", builder.CreateString(card.version)),
+            (3, "offset", _vector(builder, [subgraph])),
+            (7, "offset", builder.CreateString(_MIN_PARSER_VERSION)),
+        ],
+    )
+    builder.Finish(root, _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _input(builder: Any, card: ModelCard) -> int:
+    """TensorMetadata of the picture; the pixels go in as they are: mean 0, deviation 1."""
+    image = _table(builder, [(0, "byte", _COLOR_SPACE[card.input.color])])
+    content = _table(builder, [(0, "byte", _IMAGE_PROPERTIES), (1, "offset", image)])
+    means = _floats(builder, [0.0] * card.input.channels)
+    deviations = _floats(builder, [1.0] * card.input.channels)
+    options = _table(builder, [(0, "offset", means), (1, "offset", deviations)])
+    unit = _table(builder, [(0, "byte", _NORMALIZATION_OPTIONS), (1, "offset", options)])
+    stats = _table(
+        builder,
+        [
+            (0, "offset", _floats(builder, [255.0] * card.input.channels)),
+            (1, "offset", _floats(builder, [0.0] * card.input.channels)),
+        ],
+    )
+    return _table(
+        builder,
+        [
+            (0, "offset", builder.CreateString("image")),
+            (1, "offset", builder.CreateString("The picture to classify, pixels 0 to 255")),
+            (3, "offset", content),
+            (4, "offset", _vector(builder, [unit])),
+            (5, "offset", stats),
+        ],
+    )
+
+
+def _output(builder: Any) -> int:
+    """TensorMetadata of the logits, with the file that names them."""
+    labels = _table(
+        builder,
+        [
+            (0, "offset", builder.CreateString(LABELS_MEMBER)),
+            (1, "offset", builder.CreateString("One class a line, in the order of the outputs")),
+            (2, "byte", _TENSOR_AXIS_LABELS),
+        ],
+    )
+    return _table(
+        builder,
+        [
+            (0, "offset", builder.CreateString("logits")),
+            (1, "offset", builder.CreateString("Softmax of these gives the confidence")),
+            (6, "offset", _vector(builder, [labels])),
+        ],
+    )
+
+
+def _table(builder: Any, fields: Sequence[Field]) -> int:
+    builder.StartObject(max(slot for slot, _, _ in fields) + 1)
+    for slot, kind, value in fields:
+        if kind == "byte":
+            builder.PrependInt8Slot(slot, value, 0)
+        else:
+            builder.PrependUOffsetTRelativeSlot(slot, value, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: Any, offsets: Sequence[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())
+
+
+def _floats(builder: Any, values: Sequence[float]) -> int:
+    builder.StartVector(4, len(values), 4)
+    for value in reversed(values):
+        builder.PrependFloat32(value)
+    return int(builder.EndVector())

@@ -1,0 +1,169 @@
+"""Every file is opened again before it is written, and must be what its name claims.
+
+A converter that leaves an operator in float writes a file that runs, is named int8, and is none. Here it
+is refused, with the operator's name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from hemline.backends import Backend
+from hemline.backends.litert import LiteRtBackend
+from hemline.backends.onnxruntime import OnnxRuntimeBackend
+from hemline.card import ModelCard
+from hemline.errors import ModelError
+from hemline_convert import tflite_file
+
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_WEIGHT_TYPES = {
+    "float32": np.float32,
+    "float16": np.float16,
+    "dynamic_range": np.int8,
+    "int8": np.int8,
+}
+# Largest difference to Keras in the logits that a float32 file may have: float arithmetic in another
+# order differs by about 1e-5 of the largest logit.
+_FLOAT_TOLERANCE = 1e-3
+
+
+def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:
+    """Open a TFLite file and check its edges, its card and the types of its tensors.
+
+    Raises:
+        ModelError: It is not what `kind` claims; nothing must be written then.
+    """
+    backend = LiteRtBackend(Path(name), content, 1)
+    _verify_edges(name, backend, card)
+    model = tflite_file.unpack(content)
+    graph = model.subgraphs[0]
+    wanted = np.dtype(_WEIGHT_TYPES[kind])
+    producers = {int(out): op for op in graph.operators for out in op.outputs}
+    for operator in graph.operators:
+        what = tflite_file.operator_name(model, operator)
+        if what in _WEIGHTED:
+            index = int(operator.inputs[1])
+            if kind == "float16" and index in producers:  # widened by a DEQUANTIZE
+                index = int(producers[index].inputs[0])
+            got = tflite_file.dtype_of(graph.tensors[index])
+            if got != wanted:
+                raise _not_as_claimed(name, kind, f"the weights of a {what} are {got}")
+        if kind == "int8":
+            _verify_int8_operator(name, model, operator, what)
+    return backend
+
+
+def _verify_int8_operator(name: str, model: Any, operator: Any, what: str) -> None:
+    tensors = model.subgraphs[0].tensors
+    edges = {"QUANTIZE": operator.inputs, "DEQUANTIZE": operator.outputs}
+    outer = {int(i) for i in model.subgraphs[0].inputs} | {
+        int(i) for i in model.subgraphs[0].outputs
+    }
+    for index in [*operator.inputs, *operator.outputs]:
+        if index < 0 or (what in edges and int(index) in outer):
+            continue
+        got = tflite_file.dtype_of(tensors[index])
+        if got not in (np.int8, np.int32):
+            raise _not_as_claimed(name, "int8", f"a tensor of {what} is {got}")
+
+
+def verify_onnx(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:
+    """Open an ONNX file; otherwise as `verify_tflite`."""
+    model = onnx.load_from_string(content)
+    backend = OnnxRuntimeBackend(Path(name), content, 1)
+    _verify_edges(name, backend, card)
+    types = {i.name: numpy_helper.to_array(i).dtype for i in model.graph.initializer}
+    producers = {output: node for node in model.graph.node for output in node.output}
+    for node in model.graph.node:
+        if kind != "int8" or node.op_type not in ("Conv", "Gemm"):
+            continue
+        for value in node.input[:2]:
+            source = producers.get(value)
+            if source is None or source.op_type != "DequantizeLinear":
+                raise _not_as_claimed(name, kind, f"{value}, an input of {node.op_type}, is float")
+            # The weights, or where it is an activation, its zero point: both must be int8.
+            typed = source.input[0] if source.input[0] in types else source.input[2]
+            if types[typed] not in (np.int8, np.uint8):
+                raise _not_as_claimed(name, kind, f"{source.input[0]} is {types[typed]}")
+    return backend
+
+
+def _verify_edges(name: str, backend: Backend, card: ModelCard) -> None:
+    edges = (backend.input.shape, backend.input.dtype, backend.output.shape, backend.output.dtype)
+    wanted = (
+        card.input.tensor_shape,
+        np.dtype(np.uint8),
+        (1, len(card.labels)),
+        np.dtype(np.float32),
+    )
+    if edges != wanted:
+        raise _not_as_claimed(name, "deployable", f"its edges are {edges} instead of {wanted}")
+    if backend.card_json is None or ModelCard.from_json(backend.card_json) != card:
+        raise _not_as_claimed(name, "self-describing", "its card does not come back as written")
+
+
+def verify_same_as_float(
+    name: str, backend: Backend, tensors: NDArray[np.uint8], reference: NDArray[np.float32]
+) -> None:
+    """Check a float32 file against the logits of the Keras model.
+
+    Args:
+        name: Of the file, for the message.
+        backend: The file, opened.
+        tensors: uint8, (N, H, W, C).
+        reference: float32, (N, classes), of Keras on the same tensors.
+
+    Raises:
+        ModelError: They differ by more than rounding.
+    """
+    candidate = np.array([backend.logits(tensor[None]) for tensor in tensors])
+    error = float(np.abs(candidate - reference).max())
+    limit = _FLOAT_TOLERANCE * max(1.0, float(np.abs(reference).max()))
+    if not error <= limit:  # also where it is not a number
+        raise _not_as_claimed(
+            name, "float32", f"a logit differs from Keras' by {error:.3g}, more than {limit:.3g}"
+        )
+
+
+def verify_same_quantized_network(
+    name: str, tflite: Backend, other: Backend, tensors: NDArray[np.uint8], step: float
+) -> None:
+    """Check that the int8 ONNX answers as the int8 TFLite does: never more than one step apart.
+
+    Args:
+        name: Of the ONNX file.
+        tflite: The TFLite file, opened.
+        other: The ONNX file, opened.
+        tensors: uint8, (N, H, W, C).
+        step: Scale of the quantized logits.
+
+    Raises:
+        ModelError: They differ by more than one step.
+    """
+    for tensor in tensors:
+        error = float(np.abs(tflite.logits(tensor[None]) - other.logits(tensor[None])).max())
+        if not error <= 1.01 * step:
+            raise _not_as_claimed(
+                name, "int8", f"a logit is {error / step:.1f} steps away from the TFLite file's"
+            )
+
+
+def logit_step(content: bytes) -> float:
+    """The scale of the quantized logits of an int8 TFLite file."""
+    model = tflite_file.unpack(content)
+    graph = model.subgraphs[0]
+    last = graph.operators[-1]
+    return float(graph.tensors[last.inputs[0]].quantization.scale[0])
+
+
+def _not_as_claimed(name: str, claim: str, finding: str) -> ModelError:
+    return ModelError(
+        f"{name} is refused, because it would not be {claim}: {finding}",
+        "no file was written; a layer that cannot be converted is best replaced in the model",
+    )

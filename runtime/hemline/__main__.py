@@ -1,0 +1,7 @@
+"""`python -m hemline`, where the console script is not on the path."""
+
+import sys
+
+from hemline.cli import main
+
+sys.exit(main())

@@ -1,0 +1,86 @@
+"""Files that are there whole or not at all, whatever is killed or unplugged meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from hemline.errors import UserError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`: the old file stays until the new one is complete on disk.
+
+    Raises:
+        UserError: The folder cannot be written to, or the disk is full. An existing `path` is
+            unchanged, and nothing is left beside it.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` as UTF-8; otherwise as `write_bytes`."""
+    write_bytes(path, content.encode())
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to; on success it takes the place of `path`.
+
+    The temporary keeps the suffix of `path`, since some writers choose the format by it. When the
+    block raises, the temporary is removed and `path` is left as it was.
+
+    Raises:
+        UserError: As `write_bytes`.
+    """
+    with explaining_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=f".part{path.suffix}", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _sync(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explaining_os_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses while `path` is written into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(_explain(path, error), _mend(error)) from error
+
+
+def _explain(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return f"cannot write {path}: no space is left on the disk"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"cannot write {path}: the folder {path.parent} is not writable"
+    return f"cannot write {path}: {error.strerror or error}"
+
+
+def _mend(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "free some space, or choose another place with --out; nothing was left half-written"
+    return "choose a folder that you may write to"
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,133 @@
+"""What runs the model: one small interface, chosen by what is installed and by file, or by name.
+
+Order of choice for a `.tflite` file: LiteRT, tflite-runtime, TensorFlow as a last resort; for an
+`.onnx` file: ONNX Runtime. TensorFlow's backends live in `hemline_convert` and are found through
+the entry point group `hemline.backends`, since nothing here may import TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib import import_module
+from pathlib import Path
+
+from hemline.backends._base import Backend, TensorSpec
+from hemline.errors import ModelError, UserError
+
+__all__ = ["Backend", "TensorSpec", "available", "backend_names", "open_backend"]
+
+# name: (home, class, endings, module that must be installed, what installs it), in order of choice
+_OWN = {
+    "litert": (
+        "hemline.backends.litert",
+        "LiteRtBackend",
+        (".tflite",),
+        "ai_edge_litert",
+        "ai-edge-litert",
+    ),
+    "tflite-runtime": (
+        "hemline.backends.tflite_runtime",
+        "TfliteRuntimeBackend",
+        (".tflite",),
+        "tflite_runtime",
+        "tflite-runtime",
+    ),
+    "onnxruntime": (
+        "hemline.backends.onnxruntime",
+        "OnnxRuntimeBackend",
+        (".onnx",),
+        "onnxruntime",
+        "'hemline[onnx]'",
+    ),
+}
+_PLUGIN_GROUP = "hemline.backends"
+_PLUGINS = {
+    "tensorflow": ((".tflite",), "tensorflow", "'hemline[convert]'"),
+    "keras": ((".keras",), "tensorflow", "'hemline[convert]'"),
+}
+
+
+def backend_names() -> list[str]:
+    """All names that `--backend` takes, in order of choice."""
+    return [*_OWN, *_PLUGINS]
+
+
+def available() -> list[str]:
+    """The backends whose module is installed, without importing it."""
+    return [name for name in backend_names() if _is_installed(_requirement(name)[1])]
+
+
+def open_backend(path: Path, *, backend: str | None = None, num_threads: int = 1) -> Backend:
+    """Read a model file and load it into a backend.
+
+    Args:
+        path: A `.tflite`, `.onnx` or `.keras` file.
+        backend: Name of the backend; by default the first installed one for this kind of file.
+        num_threads: Threads of one inference, at least 1.
+
+    Raises:
+        UserError: There is no such backend, or it is not installed.
+        ModelError: The file cannot be read, is no model, or the backend does not run its kind.
+    """
+    if num_threads < 1:
+        raise UserError(f"the number of threads is {num_threads}", "it must be at least 1")
+    name = _chosen(path, backend)
+    content = _content(path)
+    return _class_of(name)(path, content, num_threads)
+
+
+def _chosen(path: Path, backend: str | None) -> str:
+    fitting = [name for name in backend_names() if path.suffix in _requirement(name)[0]]
+    if backend is not None:
+        if backend not in backend_names():
+            raise UserError(
+                f"there is no backend {backend!r}", f"choose one of: {', '.join(backend_names())}"
+            )
+        if backend not in fitting:
+            raise ModelError(
+                f"the backend {backend} does not run {path.suffix} files ({path})",
+                f"for this file choose one of: {', '.join(fitting)}",
+            )
+        fitting = [backend]
+    for name in fitting:
+        if _is_installed(_requirement(name)[1]):
+            return name
+    installs = " or ".join(f"pip install {_requirement(name)[2]}" for name in fitting)
+    raise UserError(f"{path}: no installed backend runs this file", f"install one: {installs}")
+
+
+def _requirement(name: str) -> tuple[tuple[str, ...], str, str]:
+    """Endings, module, and what installs it."""
+    if name in _OWN:
+        return _OWN[name][2:]
+    return _PLUGINS[name]
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _class_of(name: str) -> type[Backend]:
+    if name in _OWN:
+        home, class_name = _OWN[name][:2]
+        own: type[Backend] = getattr(import_module(home), class_name)
+        return own
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
+    for point in entry_points(group=_PLUGIN_GROUP, name=name):
+        plugin: type[Backend] = point.load()
+        return plugin
+    raise UserError(
+        f"the backend {name} belongs to hemline's convert part, which is not installed",
+        "install it with: pip install 'hemline[convert]'",
+    )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not content:
+        raise ModelError(f"{path} is empty (0 bytes)", "copy or convert the model again")
+    return content

@@ -1,0 +1,93 @@
+"""What every backend is: it loads one model file and turns an input tensor into logits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline.card import Normalization
+from hemline.errors import ModelError
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Shape, type, and the quantization real = scale * (value - zero_point); scale 0 means none."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+class Backend(ABC):
+    """A model ready to run.
+
+    Attributes:
+        name: The name that `--backend` takes.
+        suffixes: The file endings it runs.
+        module: The module that must be installed for it.
+        version: Version of the library that runs the model.
+        card_json: The model card inside the file, or None.
+        input: The input tensor.
+        output: The output tensor.
+    """
+
+    name: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    module: ClassVar[str]
+
+    version: str
+    card_json: str | None
+    input: TensorSpec
+    output: TensorSpec
+
+    @abstractmethod
+    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+        """Load the model whose file is `path` and holds `content`.
+
+        Raises:
+            ModelError: The content is no model that this backend can run.
+        """
+
+    @abstractmethod
+    def run(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """One inference on a tensor of exactly the input's shape and type; the raw output tensor."""
+
+    def feed(self, normalization: Normalization) -> None:
+        """Say what pixels mean to the network; only used where the input is not uint8."""
+        self._normalization = normalization
+
+    _normalization = Normalization()
+
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits of one picture.
+
+        Args:
+            pixels: uint8, the input's shape, 0–255.
+
+        Returns:
+            float32, (classes,), dequantized if the output is an integer tensor. The caller may
+            keep it.
+        """
+        raw = self.run(pixels if self.input.dtype == np.uint8 else self._converted(pixels))
+        if self.output.dtype == np.float32:
+            return raw.reshape(-1)
+        values = raw.reshape(-1).astype(np.float32)
+        return (values - np.float32(self.output.zero_point)) * np.float32(self.output.scale)
+
+    def _converted(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+        """Pixels for a float32 or int8 input."""
+        if self.input.dtype == np.float32:
+            shifted = pixels.astype(np.float32) - np.float32(self._normalization.zero_point)
+            return shifted * np.float32(self._normalization.scale)
+        if self.input.dtype == np.int8:
+            return (pixels.astype(np.int16) - 128).astype(np.int8)
+        raise ModelError(
+            f"the model's input is {self.input.dtype}",
+            "hemline feeds uint8, int8 or float32 images",
+        )

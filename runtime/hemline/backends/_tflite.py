@@ -1,0 +1,99 @@
+"""What the three interpreters of `.tflite` files share: they have the same Python interface."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline.backends._base import Backend, TensorSpec
+from hemline.card import read_zip_card
+from hemline.errors import ModelError
+
+TFLITE_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file (FlatBuffers file identifier)
+
+
+class TfliteBackend(Backend):
+    """A `.tflite` model in an interpreter; subclasses say whose."""
+
+    suffixes = (".tflite",)
+
+    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+        if content[4:8] != TFLITE_IDENTIFIER:
+            raise ModelError(
+                f"{path} is no TFLite model, whatever its name says",
+                "a TFLite file has 'TFL3' at byte 4; copy or convert the model again",
+            )
+        # A cut file loses its end first, and that is where the card is. Interpreters have crashed on
+        # cut files, so a damaged one should be found before it is loaded.
+        self.card_json = read_zip_card(path, content)
+        interpreter_class, self.version = self._interpreter_class()
+        try:
+            with _silent_stderr():
+                self._interpreter = interpreter_class(
+                    model_content=content, num_threads=num_threads
+                )
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{path} cannot be loaded by {self.name} {self.version}: {_first_line(error)}",
+                "the file is damaged, or needs a newer runtime: convert it again or update",
+            ) from error
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(
+                f"{path} has {len(inputs)} inputs and {len(outputs)} outputs",
+                "an image classifier has one of each",
+            )
+        self.input, self.output = _spec(inputs[0]), _spec(outputs[0])
+        self._input_index: int = inputs[0]["index"]
+        self._output_index: int = outputs[0]["index"]
+
+    def _interpreter_class(self) -> tuple[Any, str]:
+        """The interpreter's class, and the version of its library."""
+        raise NotImplementedError
+
+    def run(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """One inference; the returned array is the caller's."""
+        self._interpreter.set_tensor(self._input_index, tensor)
+        self._interpreter.invoke()
+        output: NDArray[Any] = self._interpreter.get_tensor(self._output_index)
+        return output
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep away the line about a delegate that the interpreters print at each start.
+
+    They print it from C++ and read no setting for it. What goes wrong they raise as well, so no
+    message is lost.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    try:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _spec(details: dict[str, Any]) -> TensorSpec:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(n) for n in details["shape"])
+    return TensorSpec(shape, np.dtype(details["dtype"]), float(scale), int(zero_point))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

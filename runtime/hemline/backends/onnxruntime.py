@@ -1,0 +1,82 @@
+"""ONNX Runtime, for `.onnx` files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline.backends._base import Backend, TensorSpec
+from hemline.card import CARD_PROPERTY
+from hemline.errors import ModelError
+
+_TYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(float)": np.float32,
+}
+
+
+class OnnxRuntimeBackend(Backend):
+    """`onnxruntime` on the CPU."""
+
+    name = "onnxruntime"
+    suffixes = (".onnx",)
+    module = "onnxruntime"
+
+    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+        import onnxruntime as ort
+
+        self.version = ort.__version__
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors; they are raised as well
+        # Without VNNI, x86-64 adds pairs of uint8 × int8 products in 16 bits, and they saturate: the
+        # same file would answer differently there. This setting keeps the sums exact.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        try:
+            self._session = ort.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions share no base class but this
+            raise ModelError(
+                f"{path} cannot be loaded by onnxruntime {self.version}: {_reason(error)}",
+                "the file is damaged, no ONNX model, or needs a newer runtime: convert it again",
+            ) from error
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(
+                f"{path} has {len(inputs)} inputs and {len(outputs)} outputs",
+                "an image classifier has one of each",
+            )
+        self.input, self.output = _spec(path, inputs[0]), _spec(path, outputs[0])
+        self._input_name, self._output_names = inputs[0].name, [outputs[0].name]
+        properties = self._session.get_modelmeta().custom_metadata_map
+        self.card_json = properties.get(CARD_PROPERTY)
+
+    def run(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """One inference; the returned array is the caller's."""
+        output: NDArray[Any] = self._session.run(self._output_names, {self._input_name: tensor})[0]
+        return output
+
+
+def _spec(path: Path, value: Any) -> TensorSpec:
+    if value.type not in _TYPES:
+        raise ModelError(
+            f"{path}: the tensor {value.name} is {value.type}",
+            f"hemline runs models with {', '.join(_TYPES)}",
+        )
+    if not all(isinstance(n, int) for n in value.shape):
+        raise ModelError(
+            f"{path}: the tensor {value.name} has the open shape {value.shape}",
+            "deployable models have a static batch of 1: export it so, or use hemline convert",
+        )
+    return TensorSpec(tuple(value.shape), np.dtype(_TYPES[value.type]))
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

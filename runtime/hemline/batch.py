@@ -1,0 +1,144 @@
+"""Many sources through one model, in order: pictures in parallel, videos frame by frame."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+from hemline.classifier import Classification, Classifier
+from hemline.errors import UserError
+from hemline.images import read_image
+from hemline.preprocess import Frame
+from hemline.sources import Source, frames_of_video, read_standard_input
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one picture or frame: an answer, or an error in words.
+
+    Attributes:
+        source: Path, address, or `-`.
+        frame: Number of the frame in a video, from 0; None for a picture.
+        answer: The classification, or None.
+        error: Why there is none.
+    """
+
+    source: str
+    frame: int | None
+    answer: Classification | None
+    error: str = ""
+
+
+def classify_sources(
+    sources: list[Source], classifier: Classifier, make: Callable[[], Classifier], workers: int
+) -> Iterator[Outcome]:
+    """Classify every source; one that cannot be read gives an error and does not stop the rest.
+
+    Args:
+        sources: From `hemline.sources.expand`.
+        classifier: Used for single pictures and videos.
+        make: Makes a classifier of the same model for each further thread.
+        workers: Threads that read pictures.
+    """
+    run: list[Source] = []
+    for source in sources:
+        if source.kind == "picture":
+            run.append(source)
+            continue
+        yield from _pictures(run, classifier, make, workers)
+        run = []
+        yield from _other(source, classifier)
+    yield from _pictures(run, classifier, make, workers)
+
+
+def classify_frames(
+    frames: Iterable[Frame], name: str, classifier: Classifier, limit: int | None = None
+) -> Iterator[Outcome]:
+    """Classify frame after frame of one source."""
+    for number, frame in enumerate(frames):
+        yield Outcome(name, number, classifier.classify(frame))
+        if limit is not None and number + 1 >= limit:
+            return
+
+
+def default_workers() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _other(source: Source, classifier: Classifier) -> Iterator[Outcome]:
+    if source.kind == "nothing":
+        yield Outcome(source.name, None, None, source.problem)
+    elif source.kind == "standard input":
+        yield _attempt(source.name, lambda: classifier.classify(read_standard_input()))
+    else:
+        try:
+            yield from classify_frames(frames_of_video(source.name), source.name, classifier)
+        except UserError as error:
+            yield Outcome(source.name, None, None, _in_one_line(error))
+
+
+def _pictures(
+    sources: list[Source], classifier: Classifier, make: Callable[[], Classifier], workers: int
+) -> Iterator[Outcome]:
+    if len(sources) < 2 or workers < 2:
+        for source in sources:
+            yield _picture(source.name, classifier)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor  # not needed for one picture
+
+    own = threading.local()
+
+    def work(name: str) -> Outcome:
+        # Interpreters and preprocess buffers are not for two threads at once.
+        if not hasattr(own, "classifier"):
+            own.classifier = make()
+        return _picture(name, own.classifier)
+
+    waiting: deque[Future[Outcome]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for source in sources:
+                waiting.append(pool.submit(work, source.name))
+                if len(waiting) > 8 * workers:  # answers of a slow reader must not pile up
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _picture(name: str, classifier: Classifier) -> Outcome:
+    return _attempt(name, lambda: classifier.classify(read_image(name)))
+
+
+def _attempt(name: str, classify: Callable[[], Classification]) -> Outcome:
+    try:
+        return Outcome(name, None, classify())
+    except UserError as error:
+        return Outcome(name, None, None, _in_one_line(error))
+
+
+def _in_one_line(error: UserError) -> str:
+    return f"{error.problem}; {error.hint}" if error.hint else error.problem
+
+
+class FrameRate:
+    """Frames per second over the last second or so.
+
+    n frames span n − 1 intervals, which is what the time between the first and the last is of.
+    """
+
+    def __init__(self, window: int = 30) -> None:
+        self._times: deque[float] = deque(maxlen=window)
+
+    def tick(self) -> float:
+        """Count a frame; the rate so far, 0 until there are two."""
+        self._times.append(perf_counter())
+        if len(self._times) < 2:
+            return 0.0
+        return (len(self._times) - 1) / (self._times[-1] - self._times[0])

@@ -1,0 +1,119 @@
+"""The classifier: a frame in, a label out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline.card import ModelCard
+from hemline.errors import UserError
+from hemline.models import DEFAULT
+from hemline.modelfile import load_model
+from hemline.preprocess import Frame, Preprocessor
+from hemline.scores import softmax, top_k
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Where the time of one frame went, in milliseconds."""
+
+    preprocess: float
+    inference: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The answer for one frame.
+
+    Attributes:
+        label: The likeliest class, or `unknown` if its confidence is below the threshold.
+        confidence: Probability of the likeliest class, 0–1.
+        top: The likeliest labels with their probabilities, best first.
+        latency_ms: Where the time went.
+    """
+
+    label: str
+    confidence: float
+    top: list[tuple[str, float]]
+    latency_ms: Latency
+
+
+class Classifier:
+    """Classifies frames with one model. Not for use by several threads at once: make one for each.
+
+    Args:
+        model: Name of a shipped model (`hemline models` lists them), or path of a model file.
+        backend: `litert`, `tflite-runtime`, `onnxruntime` or `tensorflow`; by default the first
+            installed one that runs the file.
+        num_threads: Threads of one inference; small models are fastest with 1.
+        top_k: How many labels `Classification.top` has.
+        threshold: A top confidence below it is answered with `unknown`; by default the card's.
+        card: For a model file that carries no card.
+
+    Raises:
+        UserError: The model cannot be had, is damaged, or does not fit its card.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = DEFAULT,
+        *,
+        backend: str | None = None,
+        num_threads: int = 1,
+        top_k: int = 3,
+        threshold: float | None = None,
+        card: ModelCard | None = None,
+    ) -> None:
+        if top_k < 1:
+            raise UserError(f"top-k is {top_k}", "it must be at least 1")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise UserError(f"the threshold is {threshold}", "it must be from 0 to 1")
+        loaded = load_model(model, backend=backend, num_threads=num_threads, card=card)
+        self.card = loaded.card
+        self.path = loaded.path
+        self.backend = loaded.backend
+        self.top_k = min(top_k, len(self.card.labels))
+        self.threshold = self.card.rejection_threshold if threshold is None else threshold
+        self._preprocess = Preprocessor(self.card.input)
+
+    def classify(self, frame_bgr: Frame) -> Classification:
+        """Name what a frame shows.
+
+        Args:
+            frame_bgr: uint8, (H, W, 3) in **BGR** order as OpenCV gives it (not RGB), or grey as
+                (H, W); any size.
+
+        Raises:
+            ImageError: The array is no such frame.
+        """
+        start = perf_counter()
+        pixels = self._preprocess(frame_bgr)
+        return self.classify_tensor(pixels, preprocess_ms=(perf_counter() - start) * 1e3)
+
+    def classify_tensor(
+        self, pixels: NDArray[np.uint8], *, preprocess_ms: float = 0.0
+    ) -> Classification:
+        """Name what a preprocessed tensor shows.
+
+        Args:
+            pixels: uint8, (1, height, width, channels), from a `Preprocessor` of this card.
+            preprocess_ms: What making it took, for the sum.
+        """
+        start = perf_counter()
+        logits = self.backend.logits(pixels)
+        inferred = perf_counter()
+        probabilities = softmax(logits, self.card.temperature)
+        top = top_k(probabilities, self.card.labels, self.top_k)
+        label, confidence = top[0]
+        if confidence < self.threshold:
+            label = UNKNOWN
+        total_ms = preprocess_ms + (perf_counter() - start) * 1e3
+        latency_ms = Latency(preprocess_ms, (inferred - start) * 1e3, total_ms)
+        return Classification(label, confidence, top, latency_ms)

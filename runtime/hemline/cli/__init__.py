@@ -1,0 +1,83 @@
+"""The command line: it parses, calls one library function, prints its result, returns its status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from hemline import __version__
+from hemline.cli.command import FAILED, IMPOSSIBLE, INTERRUPTED, Command
+from hemline.errors import UserError
+
+# The order of the help: the order in which one uses them.
+_ORDER = ("demo", "train", "convert", "parity", "classify", "models")
+_OWN = ("parity", "classify", "models")  # each is a module of this package
+_PLUGIN_GROUP = "hemline.commands"  # the rest is registered by the train and convert packages
+_EPILOG = "Start with: hemline demo. Help on a command: hemline COMMAND --help"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0 done; 1 a gate failed or some inputs could not be read; 2 impossible; 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        # Only the module of the command that is wanted is imported: start-up time is a feature.
+        name = arguments[0] if arguments else ""
+        command = _command(name) if name in _ORDER else None
+        if command is None:
+            _overview().parse_args(arguments or ["--help"])
+            return IMPOSSIBLE
+        parser = argparse.ArgumentParser(
+            prog=f"hemline {name}",
+            description=command.summary,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(parser)
+        return command.run(parser.parse_args(arguments[1:]))
+    except UserError as error:
+        print(f"hemline: error: {error}", file=sys.stderr)
+        return IMPOSSIBLE
+    except KeyboardInterrupt:
+        print("hemline: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`). Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _overview() -> argparse.ArgumentParser:
+    """The parser for `hemline --help`, `--version` and unknown commands."""
+    parser = argparse.ArgumentParser(
+        prog="hemline",
+        description="Take a small image classifier to the edge, and check that it arrived whole.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"hemline {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in _ORDER:
+        commands.add_parser(name, help=_command(name).summary)
+    return parser
+
+
+def _command(name: str) -> Command:
+    if name in _OWN:
+        own: Command = import_module(f"hemline.cli.{name}").COMMAND
+        return own
+    from importlib.metadata import entry_points  # slow to import, and not needed on the device
+
+    for point in entry_points(group=_PLUGIN_GROUP, name=name):
+        plugin: Command = point.load()
+        return plugin
+    raise UserError(
+        f"the command {name!r} is not part of this installation",
+        "install hemline as a package: pip install 'hemline[all]'",
+    )

@@ -1,0 +1,157 @@
+"""`hemline classify`: pictures, folders, videos, standard input or a camera, to labels."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hemline.batch import Outcome, classify_frames, classify_sources, default_workers
+from hemline.card import InputSpec, ModelCard, Normalization
+from hemline.classifier import Classifier
+from hemline.cli.command import DONE, FAILED, Command
+from hemline.errors import UserError
+from hemline.models import DEFAULT
+from hemline.progress import progress
+from hemline.sinks import CsvSink, JsonSink, Sink, TextSink
+from hemline.sources import expand, frames_of_camera
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", nargs="*", help="picture, folder, glob, video, stream address, or - for stdin"
+    )
+    parser.add_argument(
+        "--camera", nargs="?", const="0", metavar="ID", help="index, device path, or stream address"
+    )
+    parser.add_argument(
+        "--max-frames", type=int, metavar="N", help="stop the camera after N frames"
+    )
+    parser.add_argument(
+        "-m", "--model", default=DEFAULT, help="name of a shipped model, or a model file"
+    )
+    parser.add_argument("-k", "--top-k", type=int, default=3, help="how many labels to show")
+    parser.add_argument(
+        "-t", "--threshold", type=float, help="answer 'unknown' below this confidence, 0 to 1"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object a line")
+    form.add_argument("--csv", action="store_true", help="a table with a header")
+    parser.add_argument(
+        "--backend", help="litert, tflite-runtime, onnxruntime, tensorflow or keras"
+    )
+    parser.add_argument("--num-threads", type=int, default=1, help="threads of one inference")
+    parser.add_argument(
+        "--workers", type=int, default=default_workers(), help="pictures read at the same time"
+    )
+    foreign = parser.add_argument_group("for a model file without a card")
+    foreign.add_argument("-l", "--labels", metavar="FILE", help="text file with a label a line")
+    foreign.add_argument("--input-color", choices=("gray", "rgb"), help="what the model takes")
+    foreign.add_argument("--input-resize", choices=("pad", "stretch", "crop"), default="pad")
+    foreign.add_argument(
+        "--input-scale", type=float, default=1.0, help="float input = scale × (pixel − zero point)"
+    )
+    foreign.add_argument("--input-zero-point", type=int, default=0)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if bool(arguments.source) == (arguments.camera is not None):
+        raise UserError(
+            "nothing to classify" if not arguments.source else "sources and --camera both given",
+            "give pictures, folders, videos or -, or else --camera",
+        )
+    for name in ("workers", "max_frames"):
+        if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
+            raise UserError(f"--{name.replace('_', '-')} must be at least 1")
+    classifier = _classifier(arguments)
+    with_error = 0
+    sink = _sink(arguments, classifier)
+    try:
+        for outcome in _outcomes(arguments, classifier):
+            with_error += outcome.answer is None
+            sink.write(outcome)
+    finally:
+        sink.close()
+    return FAILED if with_error else DONE
+
+
+def _outcomes(arguments: argparse.Namespace, classifier: Classifier) -> Iterator[Outcome]:
+    if arguments.camera is not None:
+        name = f"camera {arguments.camera}" if arguments.camera.isdecimal() else arguments.camera
+        frames = frames_of_camera(arguments.camera)
+        yield from classify_frames(frames, name, classifier, arguments.max_frames)
+        return
+    sources = expand(arguments.source)
+    outcomes = classify_sources(
+        sources, classifier, lambda: _classifier(arguments), arguments.workers
+    )
+    # A bar would be drawn across the answers where both go to the same terminal.
+    if len(sources) > 1 and not sys.stdout.isatty():
+        outcomes = progress(outcomes, "classifying", len(sources))
+    yield from outcomes
+
+
+def _classifier(arguments: argparse.Namespace) -> Classifier:
+    return Classifier(
+        arguments.model,
+        backend=arguments.backend,
+        num_threads=arguments.num_threads,
+        top_k=arguments.top_k,
+        threshold=arguments.threshold,
+        card=_stated_card(arguments),
+    )
+
+
+def _stated_card(arguments: argparse.Namespace) -> ModelCard | None:
+    """A card from the command line, for a model that has none."""
+    if arguments.labels is None and arguments.input_color is None:
+        return None
+    if arguments.labels is None or arguments.input_color is None:
+        raise UserError(
+            "only one of --labels and --input-color is given",
+            "a model without a card needs both: --labels FILE --input-color gray|rgb",
+        )
+    from hemline.backends import open_backend
+    from hemline.modelfile import find_model
+
+    labels = read_labels(Path(arguments.labels))
+    path = find_model(arguments.model, arguments.backend)
+    shape = open_backend(path, backend=arguments.backend).input.shape
+    if len(shape) != 4:
+        raise UserError(
+            f"{path} takes a tensor of shape {shape}", "an image has (1, height, width, channels)"
+        )
+    return ModelCard(
+        name=path.stem,
+        labels=labels,
+        input=InputSpec((shape[2], shape[1]), arguments.input_color, arguments.input_resize),
+        normalization=Normalization(arguments.input_scale, arguments.input_zero_point),
+    )
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """The labels of a text file, one a line; empty lines are left out.
+
+    Raises:
+        UserError: The file cannot be read, or is no UTF-8 text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"the label file {path} cannot be read: {error}", "give a text file, one label a line"
+        ) from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _sink(arguments: argparse.Namespace, classifier: Classifier) -> Sink:
+    model, backend = classifier.card.name, classifier.backend.name
+    if arguments.json:
+        return JsonSink(sys.stdout, model, backend)
+    if arguments.csv:
+        return CsvSink(sys.stdout, model, backend, classifier.top_k)
+    return TextSink(sys.stdout, model, backend)
+
+
+COMMAND = Command("classify", "name what pictures, videos or a camera show", _add_arguments, _run)

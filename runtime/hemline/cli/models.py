@@ -1,0 +1,58 @@
+"""`hemline models`: what is shipped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from hemline import models
+from hemline.card import ModelCard, read_zip_card
+from hemline.cli.command import DONE, Command
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    for name in models.names():
+        row = describe(name)
+        print(json.dumps(row, ensure_ascii=False) if arguments.json else _text(row))
+    return DONE
+
+
+def describe(name: str) -> dict[str, Any]:
+    """What a shipped model is: name, labels, input, sizes, and the accuracy that its card states."""
+    path = models.path_of(name, "litert")
+    assert path is not None
+    text = read_zip_card(path, path.read_bytes())
+    assert text is not None
+    card = ModelCard.from_json(text)
+    files = sorted(path.parent.glob(f"{name}[_.]*"))
+    return {
+        "name": name,
+        "version": card.version,
+        "labels": list(card.labels),
+        "input": f"{card.input.size_wh[0]}×{card.input.size_wh[1]} {card.input.color}",
+        "files": {file.name: file.stat().st_size for file in files},
+        "training": card.training,
+    }
+
+
+def _text(row: dict[str, Any]) -> str:
+    lines = [f"{row['name']} (version {row['version']}), input {row['input']}"]
+    lines.append(f"  classes   {', '.join(row['labels'])}")
+    test = row["training"].get("metrics", {}).get("test")
+    if test:
+        low, high = test["accuracy_interval"]
+        lines.append(
+            f"  accuracy  {100 * test['accuracy']:.2f} % of {test['images']} test images "
+            f"(95 % interval {100 * low:.2f}–{100 * high:.2f}), float model"
+        )
+    for file, size in row["files"].items():
+        lines.append(f"  file      {file}, {size / 1000:.1f} kB")
+    return "\n".join(lines)
+
+
+COMMAND = Command("models", "list the models that are shipped", _add_arguments, _run)

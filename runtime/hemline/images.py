@@ -1,0 +1,159 @@
+"""From a picture file to a frame: what can be read is read right, and the rest is refused in words.
+
+OpenCV decodes. Around it: transparent pictures are laid on white, since OpenCV would drop the
+alpha channel and show whatever colour lies below; a picture that was cut off is refused, since OpenCV
+would fill up with grey and say nothing; text, nothing, and pictures too large are named for what they are.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+# Read by OpenCV when it decodes its first picture: the largest one that this process will accept.
+MAX_MEGAPIXELS = 200
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
+# A broken picture is told in our own words; OpenCV's would come on top, once for each file.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from hemline.errors import ImageError  # noqa: E402
+from hemline.preprocess import Frame  # noqa: E402
+
+IMAGE_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .png .webp .bmp .dib .gif .tif .tiff .pgm .ppm .pbm .pnm .avif .jp2".split()
+)
+
+_JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_UNSUPPORTED = (
+    (0, b"%PDF", "a PDF document"),
+    (0, b"<svg", "an SVG drawing"),
+    (4, b"ftyphei", "a HEIC photo"),
+    (4, b"ftypmif1", "a HEIF photo"),
+    (0, b"PK\x03\x04", "a zip archive"),
+)
+
+
+def read_image(path: str | Path) -> Frame:
+    """Read a picture file.
+
+    Returns:
+        uint8, (H, W, 3), BGR: turned upright by its EXIF orientation; 16 bit scaled to 8; CMYK
+        converted; transparent parts on white; of an animation the first frame.
+
+    Raises:
+        ImageError: The file is missing, empty, cut off, no picture, or too large.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
+    return decode_image(content, str(path))
+
+
+def decode_image(content: bytes, name: str) -> Frame:
+    """Decode the content of a picture file; `name` is for messages. Otherwise as `read_image`."""
+    if not content:
+        raise ImageError(f"{name} is empty (0 bytes)", "copy the picture again")
+    _refuse_cut_off(content, name)
+    flags = cv2.IMREAD_UNCHANGED if _may_have_alpha(content) else cv2.IMREAD_COLOR
+    buffer = np.frombuffer(content, np.uint8)
+    try:
+        image = cv2.imdecode(buffer, flags)
+    except cv2.error as error:
+        raise _too_large_or_broken(error, name) from error
+    if image is None:
+        raise _unreadable(content, name)
+    if flags == cv2.IMREAD_UNCHANGED:
+        image = _on_white(np.asarray(image))
+    frame: Frame = np.asarray(image)
+    return frame
+
+
+def _refuse_cut_off(content: bytes, name: str) -> None:
+    """OpenCV decodes what there is of a cut picture and fills up the rest; so look for the end."""
+    if content.startswith(_JPEG):
+        complete = content.rstrip(b"\0").endswith(b"\xff\xd9") or _has_jpeg_end(content)
+    elif content.startswith(_PNG):
+        complete = content.rfind(b"IEND") > 0
+    elif content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        complete = len(content) >= 8 + struct.unpack("<I", content[4:8])[0]
+    else:
+        complete = True
+    if not complete:
+        raise ImageError(
+            f"{name} is cut off: the end of the picture is missing", "copy the picture again"
+        )
+
+
+def _has_jpeg_end(content: bytes) -> bool:
+    """Whether an end marker follows the image data; some cameras append more after it.
+
+    A thumbnail in the header has an end marker of its own, so the segments of the header are stepped
+    over. Inside the image data 0xFF is always followed by 0x00 or a marker (ITU-T T.81, B.1.1.2).
+    """
+    at = 2
+    while at + 4 <= len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        if marker == 0xDA:  # start of scan
+            return content.find(b"\xff\xd9", at) > 0
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return False
+
+
+def _may_have_alpha(content: bytes) -> bool:
+    if content.startswith(_PNG):
+        # Colour types 4 and 6 have an alpha channel; a palette or a plain colour can have tRNS.
+        return content[25:26] in (b"\x04", b"\x06") or b"tRNS" in content[:4096]
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        if content[12:16] == b"VP8X":
+            return bool(content[20] & 0x10)
+        return content[12:16] == b"VP8L"
+    return content[:4] in (b"GIF8", b"II*\0", b"MM\0*")
+
+
+def _on_white(image: np.ndarray) -> Frame:
+    """An undecided decode, with or without alpha and of any depth, as 8-bit BGR on white."""
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    elif image.dtype != np.uint8:
+        top = float(image.max()) or 1.0
+        image = (np.clip(image / top, 0, 1) * 255).astype(np.uint8)
+    if image.ndim == 2:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
+    if image.shape[2] == 2:  # grey with alpha
+        image = np.dstack((image[:, :, 0],) * 3 + (image[:, :, 1],))
+    if image.shape[2] == 3:
+        return image
+    alpha = image[:, :, 3:].astype(np.uint16)
+    mixed = image[:, :, :3] * alpha + 255 * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def _too_large_or_broken(error: cv2.error, name: str) -> ImageError:
+    if "CV_IO_MAX_IMAGE" in str(error):
+        limit = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]) // 1_000_000
+        return ImageError(
+            f"{name} is too large: more than {limit} megapixels",
+            "make it smaller, or raise the limit: OPENCV_IO_MAX_IMAGE_PIXELS=… hemline classify …",
+        )
+    return ImageError(f"{name} is a damaged picture", "copy the picture again")
+
+
+def _unreadable(content: bytes, name: str) -> ImageError:
+    for at, magic, kind in _UNSUPPORTED:
+        if content[at : at + len(magic)] == magic:
+            return ImageError(f"{name} is {kind}, which is not read", "save it as JPEG or PNG")
+    if content.startswith((_JPEG, _PNG)):
+        return ImageError(f"{name} is a damaged picture", "copy the picture again")
+    head = content[:512]
+    if b"\0" not in head and all(byte >= 9 for byte in head):
+        return ImageError(f"{name} is text, not a picture", "give a JPEG, PNG, WebP, … file")
+    return ImageError(f"{name} is not a picture that can be read", "save it as JPEG or PNG")

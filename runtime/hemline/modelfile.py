@@ -1,0 +1,102 @@
+"""Opening a model: a file or a shipped name becomes a card and a backend that fit each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hemline import models
+from hemline.backends import Backend, open_backend
+from hemline.card import ModelCard
+from hemline.errors import CardError, ModelError
+
+MODEL_SUFFIXES = (".tflite", ".onnx", ".keras")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready to run."""
+
+    path: Path
+    card: ModelCard
+    backend: Backend
+
+
+def load_model(
+    model: str | Path,
+    *,
+    backend: str | None = None,
+    num_threads: int = 1,
+    card: ModelCard | None = None,
+) -> LoadedModel:
+    """Open a model file, or a shipped model by name.
+
+    Args:
+        model: Path of a `.tflite`, `.onnx` or `.keras` file, or the name of a shipped model.
+        backend: Name of the backend; by default the first installed one that runs such files.
+        num_threads: Threads of one inference.
+        card: Used when the file has none of its own.
+
+    Raises:
+        ModelError: No such file, no model, damaged, or no backend for it is installed.
+        CardError: The card is missing or does not fit the model.
+    """
+    path = find_model(model, backend)
+    opened = open_backend(path, backend=backend, num_threads=num_threads)
+    card = ModelCard.from_json(opened.card_json) if opened.card_json is not None else card
+    if card is None:
+        raise CardError(
+            f"{path} carries no model card, so labels and preprocessing are unknown",
+            "convert it with hemline convert, or state them: --labels FILE --input-color gray|rgb",
+        )
+    check_fit(path, card, opened)
+    opened.feed(card.normalization)
+    return LoadedModel(path, card, opened)
+
+
+def find_model(model: str | Path, backend: str | None = None) -> Path:
+    """The path of a model file, or of the best file of a shipped model.
+
+    Raises:
+        ModelError: It is neither.
+    """
+    path = Path(model)
+    if path.suffix in MODEL_SUFFIXES and path.is_file():
+        return path
+    shipped = models.path_of(str(model), backend)
+    if shipped is not None:
+        return shipped
+    names = ", ".join(models.names())
+    if path.is_dir():
+        raise ModelError(
+            f"{path} is a folder, not a model", "name one .tflite, .onnx or .keras file in it"
+        )
+    if path.exists():
+        raise ModelError(
+            f"{path} is not named like a model",
+            f"a model file ends in {', '.join(MODEL_SUFFIXES)}; shipped models are: {names}",
+        )
+    raise ModelError(
+        f"there is no model file {path}, and no shipped model of that name",
+        f"shipped models are: {names}",
+    )
+
+
+def check_fit(path: Path, card: ModelCard, backend: Backend) -> None:
+    """Refuse a card that speaks of another network than the file holds.
+
+    Raises:
+        CardError: Shape or number of classes differ.
+    """
+    if backend.input.shape != card.input.tensor_shape:
+        raise CardError(
+            f"{path}: the card says input {card.input.tensor_shape}, the model takes "
+            f"{backend.input.shape}",
+            "the card belongs to another model, or the model's batch is not 1: convert it again",
+        )
+    classes = backend.output.shape[-1] if backend.output.shape else 0
+    if classes != len(card.labels):
+        raise CardError(
+            f"{path}: the card has {len(card.labels)} labels, the model has {classes} outputs",
+            "the card belongs to another model: convert it again",
+        )

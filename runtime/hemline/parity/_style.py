@@ -1,0 +1,47 @@
+"""How the parity page looks: one style sheet, inside the page, with nothing fetched from anywhere."""
+
+STYLE = """
+:root { color-scheme: light dark;
+  --ground: #fff; --text: #1b1d21; --soft: #646b76; --line: #e1e4e9; --panel: #f6f7f9;
+  --good: #0f7b3f; --good-ground: #e4f5ea; --bad: #b3261e; --bad-ground: #fdeae8; --mixed: #8a5a00; }
+@media (prefers-color-scheme: dark) { :root {
+  --ground: #14161a; --text: #e6e8ec; --soft: #98a0ad; --line: #2c3038; --panel: #1c1f25;
+  --good: #5fd38d; --good-ground: #12301f; --bad: #ff8a80; --bad-ground: #3a1715; --mixed: #f0b95a; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.25rem 1rem 4rem; max-width: 64rem; background: var(--ground);
+  color: var(--text); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+h1 { margin: 0 0 1rem; padding: .9rem 1.1rem; border-radius: .6rem; font-size: 1.25rem;
+  line-height: 1.35; overflow-wrap: anywhere; }
+h1.pass { background: var(--good-ground); color: var(--good); }
+h1.fail { background: var(--bad-ground); color: var(--bad); }
+h2 { margin: 2.5rem 0 .25rem; font-size: 1.15rem; overflow-wrap: anywhere; }
+h3 { margin: 1.5rem 0 .5rem; font-size: 1rem; }
+p { margin: .35rem 0; }
+.soft { color: var(--soft); font-size: .9rem; }
+.pass { color: var(--good); } .fail { color: var(--bad); }
+b.pass, b.fail { white-space: nowrap; }
+.wide { overflow-x: auto; margin: .75rem 0; border: 1px solid var(--line); border-radius: .6rem; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: .45rem .8rem; text-align: left; vertical-align: top; }
+tr + tr > *, thead + tbody > tr:first-child > * { border-top: 1px solid var(--line); }
+thead th { background: var(--panel); color: var(--soft); font-size: .82rem; font-weight: 600;
+  white-space: nowrap; }
+.facts th { width: 13rem; color: var(--soft); font-weight: 400; }
+.overview td { white-space: nowrap; }
+small { color: var(--soft); font-size: .85em; }
+ul { margin: .5rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
+.flips { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
+figure { margin: 0; border: 1px solid var(--line); border-radius: .6rem; overflow: hidden;
+  background: var(--panel); }
+figure img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #000; }
+figure img.small { image-rendering: pixelated; }
+figcaption { padding: .5rem .65rem .65rem; font-size: .82rem; line-height: 1.4;
+  overflow-wrap: anywhere; }
+figcaption dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .5rem; margin: .2rem 0 0; }
+dt { color: var(--soft); } dd { margin: 0; }
+.kind { font-weight: 600; }
+.lost { color: var(--bad); } .won { color: var(--good); } .other { color: var(--mixed); }
+@media (max-width: 34rem) {
+  .facts th { width: 8.5rem; } th, td { padding: .4rem .6rem; }
+  .flips { grid-template-columns: repeat(2, 1fr); gap: .5rem; } }
+"""

@@ -1,0 +1,240 @@
+"""The result of a parity check as one page: no network, no scripts, readable on a phone."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+import cv2
+
+from hemline import atomic
+from hemline.parity._style import STYLE
+from hemline.parity.reference import Reference
+from hemline.parity.result import Flip, ParityReport, ScoreErrors
+from hemline.parity.run import Measurement, PairAgreement, ParityRun
+from hemline.parity.table import (
+    interval,
+    p_text,
+    percent,
+    reference_accuracy,
+    size_text,
+    tensors_text,
+)
+
+PAGE_NAME = "parity.html"
+MAX_FLIPS = 60  # pictures shown for each candidate
+_THUMBNAIL = 256  # pixels; larger pictures are shrunk, so that the page stays small
+_PIXEL_ART = 64  # up to this size a picture is enlarged with sharp pixels
+_KINDS = {  # the kind of a flip: its words on the page, and its colour
+    "right to wrong": ("lost: only the reference is right", "lost"),
+    "wrong to right": ("won: only this model is right", "won"),
+    "both wrong": ("both wrong", "other"),
+    "changed": ("changed", "other"),
+}
+
+
+def write_report(run: ParityRun, folder: Path) -> Path:
+    """Write the page into `folder`, which is made if it is missing.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        UserError: It cannot be written; an existing page is unchanged.
+    """
+    path = folder / PAGE_NAME
+    atomic.write_text(path, page(run))
+    return path
+
+
+def page(run: ParityRun) -> str:
+    """The whole page as HTML."""
+    state = "pass" if run else "fail"
+    body = [f'<h1 class="{state}">{escape(_headline(run))}</h1>']
+    body.append(f'<p class="soft">The gate: {escape(str(run.gate))}.</p>')
+    body += [_measurement(found) for found in run.measurements if found.reports]
+    if run.errors:
+        errors = [f"<b>{escape(e.candidate)}</b>: {escape(e.problem)}" for e in run.errors]
+        body.append(f"<h2>Could not be measured</h2>{_list(errors)}")
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{state.upper()} – hemline parity</title><style>{STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _headline(run: ParityRun) -> str:
+    """The verdict without the details, which follow below."""
+    total = len(run.reports) + len(run.errors)
+    models = "the candidate is" if total == 1 else f"all {total} candidates are"
+    if run:
+        return f"PASS: {models} still the same model"
+    failed = [report.candidate for report in run.reports if not report]
+    failed += [error.candidate for error in run.errors]
+    return f"FAIL: {len(failed)} of {total} – {', '.join(failed)}"
+
+
+def _measurement(found: Measurement) -> str:
+    reference = f"{found.reference.name}: {reference_accuracy(found.reference)}"
+    parts = [f'<p class="soft">Reference: {escape(reference)}</p>', _overview(found.reports)]
+    if found.pairs:
+        parts += ["<h2>Agreement among the candidates</h2>", _matrix(found.reports, found.pairs)]
+    parts += [_candidate(report, found.reference) for report in found.reports]
+    return "\n".join(parts)
+
+
+def _overview(reports: Sequence[ParityReport]) -> str:
+    rows = []
+    for report in reports:
+        paired = report.paired
+        accuracy = percent(paired.candidate_correct, paired.images)
+        rows.append(
+            (
+                _state(report),
+                f"<b>{escape(report.candidate)}</b>",
+                escape(report.backend),
+                size_text(report.model_bytes),
+                f"{percent(report.agreeing, report.images)} "
+                f"<small>{report.agreeing} of {report.images}</small>",
+                f"{accuracy} <small>{interval(paired.candidate_correct, paired.images)}</small>",
+            )
+        )
+    head = ("", "Model", "Runs on", "Size", "Same answer", "Accuracy and 95 % interval")
+    return _table("overview", rows, head)
+
+
+def _matrix(reports: Sequence[ParityReport], pairs: Iterable[PairAgreement]) -> str:
+    shared = {frozenset((pair.first, pair.second)): pair for pair in pairs}
+    rows = []
+    for a in reports:
+        cells = [f"<b>{escape(a.candidate)}</b>"]
+        for b in reports:
+            pair = shared.get(frozenset((a.candidate, b.candidate)))
+            text = "–" if a is b or pair is None else f"{pair.agreeing} of {pair.images}"
+            cells.append(text)
+        rows.append(cells)
+    return _table("overview", rows, ["", *(escape(report.candidate) for report in reports)])
+
+
+def _candidate(report: ParityReport, reference: Reference) -> str:
+    parts = [f"<h2>{escape(report.candidate)} {_state(report)}</h2>"]
+    if report.failures:
+        parts.append(_list(f'<span class="fail">{escape(text)}</span>' for text in report.failures))
+    if report.notes:
+        parts.append(_list(f"Note: {escape(text)}" for text in report.notes))
+    parts.append(_facts(report))
+    if report.flips:
+        parts.append(_flips(report.flips, reference))
+    return "\n".join(parts)
+
+
+def _facts(report: ParityReport) -> str:
+    paired = report.paired
+    rows = [
+        ("Runs on", escape(report.backend)),
+        ("Size", f"{size_text(report.model_bytes)} <small>{report.model_bytes} bytes</small>"),
+        ("Pixels to tensor", escape(tensors_text(report))),
+        ("Same answer", _rate(report.agreeing, report.images)),
+    ]
+    if paired.images:
+        rows += [
+            ("Right answer", _rate(paired.candidate_correct, paired.images)),
+            ("Reference's", _rate(paired.reference_correct, paired.images)),
+            (
+                "Flips",
+                f"{paired.right_to_wrong} lost, {paired.wrong_to_right} won, "
+                f"{paired.both_wrong_differently} wrong in another way",
+            ),
+            (
+                "p-value",
+                f"{escape(p_text(paired.p_value))} <small>how likely so uneven flips are by chance "
+                "(McNemar, exact)</small>",
+            ),
+        ]
+    rows += [
+        ("Error of logits", _errors(report.logit_errors)),
+        ("Error of probabilities", _errors(report.probability_errors)),
+    ]
+    cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
+    return f'<div class="wide"><table class="facts">{cells}</table></div>'
+
+
+def _flips(flips: Sequence[Flip], reference: Reference) -> str:
+    shown = flips[:MAX_FLIPS]
+    count = f"{len(flips)}" if len(shown) == len(flips) else f"{len(shown)} of {len(flips)}"
+    figures = "\n".join(_figure(flip, reference) for flip in shown)
+    return f'<h3>Other answers than the reference: {count}</h3><div class="flips">{figures}</div>'
+
+
+def _figure(flip: Flip, reference: Reference) -> str:
+    words, color = _KINDS[flip.kind]
+    lines = [("truth", flip.truth)] if flip.truth else []
+    lines += [
+        ("reference", f"{flip.reference} {_confidence(flip.reference_confidence)}"),
+        (
+            "this model",
+            f"{flip.candidate} {_confidence(flip.candidate_confidence)}"
+            if flip.candidate
+            else "no number",
+        ),
+    ]
+    facts = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in lines)
+    return (
+        f"<figure>{_image(flip, reference)}<figcaption>"
+        f'<span class="kind {color}">{words}</span><dl>{facts}</dl>'
+        f"<small>{escape(flip.name)}</small></figcaption></figure>"
+    )
+
+
+def _image(flip: Flip, reference: Reference) -> str:
+    frame = reference.frame(flip.row)
+    side = max(frame.shape[:2])
+    if side > _THUMBNAIL:
+        width = max(1, round(frame.shape[1] * _THUMBNAIL / side))
+        height = max(1, round(frame.shape[0] * _THUMBNAIL / side))
+        small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+        kind, (_, content) = "jpeg", cv2.imencode(".jpg", small)
+    else:
+        kind, (_, content) = "png", cv2.imencode(".png", frame)
+    data = base64.b64encode(content.tobytes()).decode()
+    sharp = ' class="small"' if side <= _PIXEL_ART else ""
+    return f'<img{sharp} src="data:image/{kind};base64,{data}" alt="{escape(flip.name)}">'
+
+
+def _state(report: ParityReport) -> str:
+    return '<b class="pass">✓ pass</b>' if report else '<b class="fail">✗ FAIL</b>'
+
+
+def _rate(count: int, total: int) -> str:
+    return (
+        f"{count} of {total}: {percent(count, total)} "
+        f"<small>95 % interval {interval(count, total)}</small>"
+    )
+
+
+def _errors(errors: ScoreErrors) -> str:
+    if not math.isfinite(errors.max):
+        return "no score is a number"
+    return f"mean {errors.mean:.4f}, largest {errors.max:.4f}"
+
+
+def _confidence(probability: float) -> str:
+    return f"{100 * probability:.0f} %"
+
+
+def _table(name: str, rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
+    header = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n" for cells in rows)
+    return (
+        f'<div class="wide"><table class="{name}"><thead><tr>{header}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"

@@ -1,0 +1,137 @@
+"""Several candidates against their references, and against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from hemline.errors import UserError
+from hemline.parity.compare import DEFAULT_GATE, compare
+from hemline.parity.metrics import top1_agreement
+from hemline.parity.reference import Reference
+from hemline.parity.result import Gate, ParityReport, rate_json
+
+if TYPE_CHECKING:
+    from hemline.modelfile import LoadedModel
+
+
+@dataclass(frozen=True)
+class CandidateError:
+    """A candidate that could not be measured, and why."""
+
+    candidate: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class PairAgreement:
+    """On how many pictures two candidates give the same answer."""
+
+    first: str
+    second: str
+    agreeing: int
+    images: int
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second} agree on {self.agreeing} of {self.images} pictures"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was found against one reference.
+
+    Attributes:
+        reference: The reference.
+        reports: One per candidate.
+        pairs: Each candidate with each other.
+    """
+
+    reference: Reference
+    reports: tuple[ParityReport, ...]
+    pairs: tuple[PairAgreement, ...]
+
+
+@dataclass(frozen=True)
+class ParityRun:
+    """All that one call of `hemline parity` found; true when everything passes."""
+
+    gate: Gate
+    measurements: tuple[Measurement, ...]
+    errors: tuple[CandidateError, ...] = ()
+
+    @property
+    def reports(self) -> list[ParityReport]:
+        """The reports of all references."""
+        return [report for found in self.measurements for report in found.reports]
+
+    @property
+    def passed(self) -> bool:
+        """Whether each candidate could be measured and passes."""
+        return bool(self.reports) and not self.errors and all(self.reports)
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    @property
+    def verdict(self) -> str:
+        """One line: PASS or FAIL, and why."""
+        reports = self.reports
+        if self.passed:
+            what = "the candidate is" if len(reports) == 1 else f"all {len(reports)} candidates are"
+            return f"PASS: {what} within the gate ({self.gate})"
+        reasons = [
+            f"{report.candidate}: {'; '.join(report.failures)}" for report in reports if not report
+        ]
+        reasons += [f"{error.candidate}: {error.problem}" for error in self.errors]
+        return "FAIL: " + " | ".join(reasons)
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers, ready for `json.dumps`."""
+        return {
+            "passed": self.passed,
+            "gate": asdict(self.gate),
+            "candidates": [report.to_json() for report in self.reports],
+            "errors": [asdict(error) for error in self.errors],
+            "agreement_among_candidates": [
+                {
+                    "candidates": [pair.first, pair.second],
+                    **(rate_json(pair.agreeing, pair.images) or {}),
+                }
+                for found in self.measurements
+                for pair in found.pairs
+            ],
+        }
+
+
+def measure(
+    groups: Sequence[tuple[Reference, Sequence[LoadedModel]]],
+    gate: Gate = DEFAULT_GATE,
+    errors: Sequence[CandidateError] = (),
+) -> ParityRun:
+    """Measure each candidate against the reference of its group.
+
+    A candidate that cannot be compared (other classes, for instance) becomes one of the `errors`
+    and does not stop the others.
+
+    Args:
+        groups: References with the candidates that belong to them.
+        gate: What is asked of each candidate.
+        errors: Candidates that could not even be loaded.
+    """
+    measurements, all_errors = [], list(errors)
+    for reference, candidates in groups:
+        reports = []
+        for candidate in candidates:
+            try:
+                reports.append(compare(candidate, reference, gate))
+            except UserError as error:
+                all_errors.append(CandidateError(candidate.path.name, error.problem))
+        pairs = tuple(_pair(a, b) for a, b in combinations(reports, 2))
+        measurements.append(Measurement(reference, tuple(reports), pairs))
+    return ParityRun(gate, tuple(measurements), tuple(all_errors))
+
+
+def _pair(a: ParityReport, b: ParityReport) -> PairAgreement:
+    return PairAgreement(a.candidate, b.candidate, top1_agreement(a.answers, b.answers), a.images)

@@ -1,0 +1,140 @@
+"""The result of a parity check as text, for people who see one for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hemline.parity.metrics import wilson_interval
+from hemline.parity.reference import Reference
+from hemline.parity.result import ParityReport
+from hemline.parity.run import Measurement, ParityRun
+
+_HEADER = (
+    "model",
+    "runs on",
+    "size",
+    "same answer",
+    "",
+    "right answer",
+    "",
+    "95 % interval",
+    "lost",
+    "won",
+    "p",
+    "tensors",
+    "",
+)
+_LEGEND = (
+    "same answer: as the reference gives. lost, won: pictures that only the reference, or only",
+    "this model, has right. p: how likely so uneven flips are by chance if both are equally good.",
+    "tensors: what this machine's preprocessing makes of the pictures, beside the reference's.",
+)
+
+
+def table(run: ParityRun) -> str:
+    """The whole result as text, without the verdict line.
+
+    One table per reference, what failed and what to note below it, and how far the candidates
+    agree with each other.
+    """
+    parts = ["\n".join(_measurement_lines(found)) for found in run.measurements if found.reports]
+    if parts:
+        parts.append("\n".join(_LEGEND))
+    if run.errors:
+        parts.append("\n".join(f"error: {e.candidate}: {e.problem}" for e in run.errors))
+    return "\n\n".join(parts)
+
+
+def _measurement_lines(found: Measurement) -> list[str]:
+    lines = [f"reference: {found.reference.name}, {reference_accuracy(found.reference)}", ""]
+    lines += padded([_HEADER, *(_row(report) for report in found.reports)])
+    remarks = [
+        f"{report.candidate}: {kind}: {sentence}"
+        for report in found.reports
+        for kind, sentences in (("failed", report.failures), ("note", report.notes))
+        for sentence in sentences
+    ]
+    if remarks:
+        lines += ["", *remarks]
+    if found.pairs:
+        lines += ["", *(str(pair) for pair in found.pairs)]
+    return lines
+
+
+def reference_accuracy(reference: Reference) -> str:
+    """How many pictures there are, and how many of known truth the reference has right."""
+    known = reference.targets >= 0
+    total = int(known.sum())
+    pictures = count_of(len(reference), "picture")
+    if total == 0:
+        return f"{pictures}, true classes not known"
+    right = int((reference.answers == reference.targets)[known].sum())
+    return f"{pictures}, {right} of {total} right: {percent(right, total)} (95 % interval {interval(right, total)})"
+
+
+def percent(count: int, total: int) -> str:
+    """`98.50 %`, or a dash if there is nothing to count."""
+    return f"{100 * count / total:.2f} %" if total else "–"
+
+
+def interval(count: int, total: int) -> str:
+    """`95.68–99.49`: the 95 % Wilson interval in percent, or a dash."""
+    if not total:
+        return "–"
+    low, high = wilson_interval(count, total)
+    return f"{100 * low:.2f}–{100 * high:.2f}"
+
+
+def size_text(size_bytes: int) -> str:
+    """`57.1 kB`."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
+
+
+def p_text(p: float) -> str:
+    """Two digits, and no more than `< 0.0001` for tiny ones."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def count_of(count: int, thing: str) -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def tensors_text(report: ParityReport) -> str:
+    """How the tensors made here compare to the reference's."""
+    if report.tensors_equal == report.images:
+        return "all equal"
+    return f"{report.tensors_equal} of {report.images} equal, ≤ {report.max_tensor_steps} steps"
+
+
+def _row(report: ParityReport) -> tuple[str, ...]:
+    paired = report.paired
+    known = paired.images > 0
+    return (
+        report.candidate,
+        report.backend,
+        size_text(report.model_bytes),
+        f"{report.agreeing} of {report.images}",
+        percent(report.agreeing, report.images),
+        f"{paired.candidate_correct} of {paired.images}" if known else "–",
+        percent(paired.candidate_correct, paired.images) if known else "",
+        interval(paired.candidate_correct, paired.images),
+        str(paired.right_to_wrong) if known else "–",
+        str(paired.wrong_to_right) if known else "–",
+        p_text(paired.p_value) if known else "–",
+        tensors_text(report),
+        "pass" if report else "FAIL",
+    )
+
+
+def padded(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of equal width: the first two flush left, and words too; numbers flush right."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = []
+        for k, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            to_left = k < 2 or k >= len(row) - 2 or (number == 0 and k in (3, 5))
+            cells.append(cell.ljust(width) if to_left else cell.rjust(width))
+        lines.append("  ".join(cells).rstrip())
+    return lines

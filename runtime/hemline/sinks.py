@@ -1,0 +1,145 @@
+"""Where answers go: text for people, JSON lines and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from abc import ABC, abstractmethod
+from typing import Any, TextIO
+
+from hemline.batch import FrameRate, Outcome
+
+
+class Sink(ABC):
+    """Takes outcomes one by one."""
+
+    def __init__(self, out: TextIO, model: str, backend: str) -> None:
+        self._out = out
+        self._model = model
+        self._backend = backend
+
+    @abstractmethod
+    def write(self, outcome: Outcome) -> None:
+        """Write one outcome; an error too."""
+
+    def close(self) -> None:
+        """Finish the output."""
+        self._out.flush()
+
+
+class TextSink(Sink):
+    """One line a picture; on a terminal the frames of a camera or video share one changing line."""
+
+    def __init__(self, out: TextIO, model: str, backend: str) -> None:
+        super().__init__(out, model, backend)
+        self._changing = out.isatty()
+        self._line_is_open = False
+        self._rate = FrameRate()
+
+    def write(self, outcome: Outcome) -> None:
+        """Errors go to standard error, since people read the answers from standard output."""
+        if outcome.answer is None:
+            self._end_line()
+            print(f"error: {outcome.error}", file=sys.stderr, flush=True)
+            return
+        text = self._text(outcome)
+        if outcome.frame is None or not self._changing:
+            self._out.write(text + "\n")
+            return
+        width = shutil.get_terminal_size().columns - 1
+        text = f"{text}  {self._rate.tick():.0f} frames/s"
+        self._out.write("\r" + text[:width].ljust(width))
+        self._out.flush()
+        self._line_is_open = True
+
+    def close(self) -> None:
+        """End the changing line, if there is one."""
+        self._end_line()
+        super().close()
+
+    def _end_line(self) -> None:
+        if self._line_is_open:
+            self._out.write("\n")
+            self._line_is_open = False
+
+    def _text(self, outcome: Outcome) -> str:
+        answer = outcome.answer
+        assert answer is not None
+        place = outcome.source if outcome.frame is None else f"{outcome.source} #{outcome.frame}"
+        best = f"{answer.label} {_percent(answer.confidence)}"
+        shown = answer.top if answer.label != answer.top[0][0] else answer.top[1:]
+        rest = ", ".join(f"{label} {_percent(confidence)}" for label, confidence in shown)
+        return f"{place}: {best}" + (f"  ({rest})" if rest else "")
+
+
+class JsonSink(Sink):
+    """One JSON object a line."""
+
+    def write(self, outcome: Outcome) -> None:
+        """An input that could not be read gives an object with `source` and `error`."""
+        json.dump(self._content(outcome), self._out, ensure_ascii=False)
+        self._out.write("\n")
+        if outcome.frame is not None:  # who follows a camera wants each line when it is there
+            self._out.flush()
+
+    def _content(self, outcome: Outcome) -> dict[str, Any]:
+        answer = outcome.answer
+        if answer is None:
+            return {"source": outcome.source, "error": outcome.error}
+        return {
+            "source": outcome.source,
+            "frame": outcome.frame,
+            "label": answer.label,
+            "confidence": round(answer.confidence, 6),
+            "top": [
+                {"label": label, "confidence": round(confidence, 6)}
+                for label, confidence in answer.top
+            ],
+            "latency_ms": {
+                "preprocess": round(answer.latency_ms.preprocess, 4),
+                "inference": round(answer.latency_ms.inference, 4),
+                "total": round(answer.latency_ms.total, 4),
+            },
+            "model": self._model,
+            "backend": self._backend,
+        }
+
+
+class CsvSink(Sink):
+    """A header and one row a picture or frame; `label_2`, `confidence_2`, … are the runners-up."""
+
+    def __init__(self, out: TextIO, model: str, backend: str, top_k: int) -> None:
+        super().__init__(out, model, backend)
+        self._top_k = top_k
+        self._writer = csv.writer(out, lineterminator="\n")
+        runners_up = [
+            name for n in range(2, top_k + 1) for name in (f"label_{n}", f"confidence_{n}")
+        ]
+        latencies = ["preprocess_ms", "inference_ms", "total_ms"]
+        self._writer.writerow(
+            ["source", "frame", "label", "confidence", *runners_up, *latencies]
+            + ["model", "backend", "error"]
+        )
+
+    def write(self, outcome: Outcome) -> None:
+        """An input that could not be read gives a row with `source` and `error`."""
+        answer = outcome.answer
+        frame = "" if outcome.frame is None else outcome.frame
+        if answer is None:
+            empty = [""] * (2 + 2 * (self._top_k - 1) + 3)
+            row = [outcome.source, frame, *empty, self._model, self._backend, outcome.error]
+        else:
+            runners_up = [x for label, value in answer.top[1:] for x in (label, f"{value:.6f}")]
+            latency = answer.latency_ms
+            times = [f"{t:.4f}" for t in (latency.preprocess, latency.inference, latency.total)]
+            row = [outcome.source, frame, answer.label, f"{answer.confidence:.6f}", *runners_up]
+            row += [*times, self._model, self._backend, ""]
+        self._writer.writerow(row)
+        if outcome.frame is not None:
+            self._out.flush()
+
+
+def _percent(confidence: float) -> str:
+    return f"{100 * confidence:.1f} %"

@@ -1,0 +1,188 @@
+"""Where frames come from: picture files, folders, globs, videos, standard input, cameras, streams."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hemline.errors import DeviceError, ImageError, UserError
+from hemline.images import IMAGE_SUFFIXES, cv2, decode_image
+from hemline.preprocess import Frame
+
+VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .mjpeg .mjpg".split())
+STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
+STANDARD_INPUT = "-"
+
+Kind = Literal["picture", "video", "stream", "standard input", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One thing to classify.
+
+    Attributes:
+        name: Path, address, or `-`.
+        kind: How it is read; `nothing` if it cannot be.
+        problem: Why it is `nothing`.
+    """
+
+    name: str
+    kind: Kind
+    problem: str = ""
+
+
+def expand(arguments: list[str]) -> list[Source]:
+    """The sources that command-line arguments mean; folders and globs become their files, sorted.
+
+    What cannot be used becomes a source of the kind `nothing`, so that the rest is still done.
+    """
+    found: list[Source] = []
+    for argument in arguments:
+        found.extend(_expand_one(argument))
+    return found
+
+
+def _expand_one(argument: str) -> list[Source]:
+    if argument == STANDARD_INPUT:
+        return [Source(argument, "standard input")]
+    if argument.startswith(STREAM_SCHEMES):
+        return [Source(argument, "stream")]
+    if os.path.isdir(argument):  # noqa: PTH112 - a Path for each of thousands is slow
+        return _in_folder(argument)
+    if os.path.exists(argument):  # noqa: PTH110
+        return [Source(argument, "video" if _suffix(argument) in VIDEO_SUFFIXES else "picture")]
+    if glob.has_magic(argument):
+        return _matches(argument)
+    return [Source(argument, "nothing", f"{argument}: there is no such file or folder")]
+
+
+def _matches(pattern: str) -> list[Source]:
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
+    if not matches:
+        return [Source(pattern, "nothing", f"{pattern}: no file has such a name")]
+    found: list[Source] = []
+    for name in matches:
+        found.extend(_expand_one(glob.escape(name) if glob.has_magic(name) else name))
+    return found
+
+
+def _in_folder(folder: str) -> list[Source]:
+    names: list[str] = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        names += [
+            os.path.join(root, name)  # noqa: PTH118
+            for name in files
+            if not name.startswith(".") and _suffix(name) in IMAGE_SUFFIXES
+        ]
+    if not names:
+        known = " ".join(sorted(IMAGE_SUFFIXES))
+        return [Source(folder, "nothing", f"{folder}: no picture in this folder ({known})")]
+    return [Source(name, "picture") for name in sorted(names)]
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+
+
+def read_standard_input() -> Frame:
+    """The picture on standard input.
+
+    Raises:
+        ImageError: There is none, or it cannot be decoded.
+    """
+    if sys.stdin.isatty():
+        raise ImageError(
+            "standard input is a terminal", "pipe a picture into it: hemline classify - < shoe.jpg"
+        )
+    return decode_image(sys.stdin.buffer.read(), "standard input")
+
+
+def frames_of_video(name: str) -> Iterator[Frame]:
+    """All frames of a video file or a stream, each uint8 (H, W, 3) BGR; released whatever happens.
+
+    Raises:
+        DeviceError: It cannot be opened, or has no frame.
+    """
+    capture = cv2.VideoCapture(name)
+    try:
+        if not capture.isOpened():
+            raise DeviceError(
+                f"{name} cannot be opened as a video",
+                "check the address, or that the file is a video that plays elsewhere",
+            )
+        yield from _frames(capture, f"{name} has no frame that can be decoded", "")
+    finally:
+        capture.release()
+
+
+def frames_of_camera(camera: str) -> Iterator[Frame]:
+    """Frames of a camera, without end: an index (`0`), a device path, or the address of a stream.
+
+    Raises:
+        DeviceError: There is no such camera, or it opens and gives no frame.
+        UserError: The camera is named in a way that is not known.
+    """
+    if camera.startswith(STREAM_SCHEMES):
+        yield from frames_of_video(camera)
+        return
+    capture = _opened_camera(camera)
+    try:
+        yield from _frames(
+            capture,
+            f"camera {camera} opens but gives no frame",
+            "another program may hold it (fuser -v /dev/video*), or it is a ribbon camera, which "
+            "V4L2 shows but does not serve: stream it with rpicam-vid",
+        )
+    finally:
+        capture.release()
+
+
+def _opened_camera(camera: str) -> cv2.VideoCapture:
+    if camera.isdecimal():
+        device = f"/dev/video{int(camera)}"
+        capture = cv2.VideoCapture(int(camera)) if sys.platform != "linux" else None
+    elif camera.startswith("/"):
+        device, capture = camera, None
+    else:
+        raise UserError(
+            f"--camera {camera!r} is not a camera that hemline knows",
+            "give an index (0), a device path (/dev/video0), or an address (rtsp://…, http://…)",
+        )
+    if capture is None:
+        if not Path(device).exists():
+            raise DeviceError(
+                f"there is no camera {device}",
+                f"{_cameras()}; plug one in, or see: ls /dev/video*",
+            )
+        capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+    if not capture.isOpened():
+        capture.release()
+        raise DeviceError(
+            f"camera {device} cannot be opened",
+            "it may be held by another program, or you may lack the right: "
+            "sudo usermod -aG video $USER, then log in again",
+        )
+    return capture
+
+
+def _cameras() -> str:
+    found = sorted(str(path) for path in Path("/dev").glob("video*"))
+    return f"this machine has {', '.join(found)}" if found else "this machine shows no camera"
+
+
+def _frames(capture: cv2.VideoCapture, problem: str, hint: str) -> Iterator[Frame]:
+    any_frame = False
+    while True:
+        good, frame = capture.read()
+        if not good:
+            break
+        any_frame = True
+        yield frame  # type: ignore[misc]  # OpenCV's stubs know only "some array"
+    if not any_frame:
+        raise DeviceError(problem, hint)

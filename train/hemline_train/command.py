@@ -1,0 +1,122 @@
+"""`hemline train`: parse, call `train` or `resume`, print what came out."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hemline.cli.command import DONE, INTERRUPTED, Command
+from hemline.errors import UserError
+from hemline.extras import require
+from hemline_train.config import RECIPES, TrainingConfig
+
+if TYPE_CHECKING:
+    from hemline_train.training import TrainingResult
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options; None stands for "not given", so that --resume can refuse the others."""
+    archs = "; ".join(f"{name}: {recipe.summary}" for name, recipe in RECIPES.items())
+    parser.add_argument("--arch", choices=list(RECIPES), help=f"{archs} (default: optimized)")
+    parser.add_argument(
+        "--data",
+        metavar="NAME|FOLDER",
+        help="fashion-mnist, a folder of IDX files, or a folder with one sub-folder per class "
+        "(default: fashion-mnist)",
+    )
+    parser.add_argument("--epochs", type=int, metavar="N", help=_default("at most N", "epochs"))
+    parser.add_argument(
+        "--batch-size", type=int, metavar="N", help=_default("images per step", "batch_size")
+    )
+    parser.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help=_default(
+            "stop after N epochs without a better validation loss and keep the best weights; "
+            "0 trains all epochs and keeps the last",
+            "patience",
+        ),
+    )
+    parser.add_argument("--learning-rate", type=float, metavar="X", help="of Adam (default: 0.001)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="the same seed gives the same weights on the same machine (default: 0)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the run's own folder is made in here (default: runs)",
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="continue the run of this folder with its own settings, to the same result",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and print the outcome to standard output."""
+    require(("tensorflow", "keras", "matplotlib"), "train", "hemline train")
+    config = _config(arguments)
+    from hemline_train.training import TrainingInterrupted, resume, train
+
+    try:
+        result = train(config) if config else resume(arguments.resume, arguments.data)
+    except TrainingInterrupted as interruption:
+        command = f"hemline train --resume {shlex.quote(str(interruption.folder))}"
+        print(f"\ninterrupted; continue with: {command}", file=sys.stderr)
+        return INTERRUPTED
+    print(outcome(result))
+    return DONE
+
+
+def outcome(result: TrainingResult) -> str:
+    """The final table, where the run is, and what to do next."""
+    lines = [f"{'split':<11} {'images':>7} {'accuracy':>9}  {'95 % interval':<16} {'loss':>7}"]
+    for name, score in result.scores.items():
+        low, high = score.interval_95
+        lines.append(
+            f"{name:<11} {score.images:>7,} {score.accuracy:>9.4f}  {low:.4f} – {high:.4f}"
+            f"  {score.loss:>7.4f}"
+        )
+    kept = result.card.training["kept_epoch"]
+    which = "the best" if kept == result.best_epoch else "the last"
+    lines += [
+        f"{result.epochs} epochs; the weights are those of epoch {kept}, {which}",
+        f"run folder: {result.folder}",
+        f"next: hemline convert {shlex.quote(str(result.model_path))} --int8",
+    ]
+    return "\n".join(lines)
+
+
+def _config(arguments: argparse.Namespace) -> TrainingConfig | None:
+    """The settings of a new run, or None to resume one."""
+    names = ("arch", "data", "epochs", "batch_size", "patience", "learning_rate", "seed", "out")
+    given = {name: getattr(arguments, name) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    if arguments.resume is None:
+        return TrainingConfig.recommended(**given)
+    others = [f"--{name.replace('_', '-')}" for name in given if name != "data"]
+    if others:
+        raise UserError(
+            f"--resume goes with no {', '.join(others)}",
+            "a run is resumed with the settings that it was begun with; only --data may be given, "
+            "when the data has moved",
+        )
+    return None
+
+
+def _default(text: str, field: str) -> str:
+    values = ", ".join(f"{getattr(recipe, field)} for {name}" for name, recipe in RECIPES.items())
+    return f"{text} (default: {values})"
+
+
+COMMAND = Command("train", "train a network and write a run folder", add_arguments, run)

@@ -1,0 +1,117 @@
+"""The images of a run, in memory, checked, and with a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline.card import InputSpec
+from hemline.datasets import open_dataset
+from hemline.errors import DataError
+
+
+@dataclass(frozen=True)
+class Images:
+    """One split, preprocessed.
+
+    Attributes:
+        pixels: uint8, (N, H, W, C), 0–255.
+        targets: int64, (N,), index of the label.
+    """
+
+    pixels: NDArray[np.uint8]
+    targets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """All splits that a run uses.
+
+    Attributes:
+        name: Name of the data set.
+        labels: Names of the classes.
+        splits: `train`, `validation`, and `test` where the data set has it.
+        evaluation_split: Name of the split that is reported on: `test`, or `validation` if there is
+            no test split.
+        sha256: Over labels, pixels and targets: equal data gives equal runs.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    splits: dict[str, Images]
+    evaluation_split: str
+    sha256: str
+
+
+def load_images(data: str, spec: InputSpec, batch_size: int) -> TrainingImages:
+    """Read a data set through `hemline.preprocess`.
+
+    Args:
+        data: What `hemline.datasets.open_dataset` takes.
+        spec: The input of the network.
+        batch_size: Training images that one step needs.
+
+    Raises:
+        DataError: No such data, a picture that cannot be read, no training or validation split, a
+            class without training images, or fewer training images than one batch.
+    """
+    dataset = open_dataset(data)
+    chosen = [dataset.split("train"), dataset.split("validation")]
+    if "test" in dataset.splits:
+        chosen.append(dataset.split("test"))
+    targets = {split.name: np.asarray(split.targets, np.int64) for split in chosen}
+    check_targets(data, dataset.labels, targets, batch_size)  # before thousands of photos are read
+    splits = {
+        split.name: Images(
+            split.tensors(spec, description=f"reading {split.name} images"), targets[split.name]
+        )
+        for split in chosen
+    }
+    evaluated = dataset.evaluation_split().name
+    fingerprint = _fingerprint(dataset.labels, splits)
+    return TrainingImages(dataset.name, dataset.labels, splits, evaluated, fingerprint)
+
+
+def check_targets(
+    data: str, labels: tuple[str, ...], targets: dict[str, NDArray[np.int64]], batch_size: int
+) -> None:
+    """Refuse data that no classifier can be trained on.
+
+    Raises:
+        DataError: See `load_images`.
+    """
+    if len(labels) < 2:
+        raise DataError(
+            f"{data} has {len(labels)} class", "a classifier needs at least two, a folder for each"
+        )
+    counts = np.bincount(targets["train"], minlength=len(labels))
+    empty = [label for label, count in zip(labels, counts, strict=True) if count == 0]
+    if empty:
+        raise DataError(
+            f"{data} has no training image of: {', '.join(empty)}",
+            "add images to these classes, or remove their folders from all splits",
+        )
+    if len(targets["train"]) < batch_size:
+        raise DataError(
+            f"{data} has {len(targets['train'])} training images, "
+            f"fewer than one batch of {batch_size}",
+            "add images, or make the batches smaller with --batch-size",
+        )
+    for name, of_split in targets.items():
+        if len(of_split) == 0:
+            raise DataError(f"{data} has no image in its {name} split", "add some")
+
+
+def _fingerprint(labels: tuple[str, ...], splits: dict[str, Images]) -> str:
+    digest = hashlib.sha256("\n".join(labels).encode())
+    for name, images in splits.items():
+        digest.update(f"{name} {images.pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(images.pixels).data)
+        digest.update(images.targets.astype("<i8").data)
+    return digest.hexdigest()
