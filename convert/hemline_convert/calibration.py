@@ -22,6 +22,7 @@ from hemline.card import InputSpec, Normalization
 from hemline.datasets import Dataset
 from hemline.errors import DataError, UserError
 from hemline.progress import progress
+from hemline.quiet import holding_back_stderr
 from hemline_convert import tflite_file
 
 DEFAULT_IMAGES = 500
@@ -115,12 +116,12 @@ def measure_ranges(
         normalization: How they become what `network` takes. The input's range is what this makes of
             0 and 255, whatever the pictures hold.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), holding_back_stderr():
         warnings.simplefilter("ignore")  # it warns that keeping all tensors is for debugging
         interpreter = Interpreter(
             model_content=network, experimental_preserve_all_tensors=True, num_threads=1
         )
-    interpreter.allocate_tensors()
+        interpreter.allocate_tensors()
     activations = _activations(network)
     low = dict.fromkeys(activations, np.inf)
     high = dict.fromkeys(activations, -np.inf)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,15 +46,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     require(_NEEDED, "convert", "hemline convert")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from hemline.cli.classify import read_labels
     from hemline_convert.convert import ConversionConfig, convert
     from hemline_convert.keras_source import StatedCard
 
-    model = _source(arguments.model)
+    model, name = _source(arguments.model)
     tflite, onnx = _kinds(arguments)
     stated = StatedCard(
-        name=arguments.name,
+        name=arguments.name or name,
         labels=read_labels(arguments.labels) if arguments.labels else None,
         input_resize=arguments.input_resize,
         input_foreground=arguments.input_foreground,
@@ -77,19 +75,20 @@ def _run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _source(name: str) -> Path:
+def _source(name: str) -> tuple[Path, str | None]:
+    """The file, and for a shipped model its name, which its card cannot know."""
     from hemline import models
 
     path = Path(name)
     if path.exists() or path.suffix:
-        return path
+        return path, None
     shipped = models.source_path_of(name)
     if shipped is None:
         raise UserError(
             f"there is no model file {name}, and no shipped model of that name",
             f"give a .keras file, or one of: {', '.join(models.names())}",
         )
-    return shipped
+    return shipped, name
 
 
 def _kinds(arguments: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:

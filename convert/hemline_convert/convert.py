@@ -187,8 +187,7 @@ class _Factory:
         backend = verify.verify_onnx(name, content, kind, card)
         twin = tflite_file.described(tflite, card)
         twin_backend = verify.verify_tflite(f"{card.name}_{kind}.tflite", twin, kind, card)
-        step = verify.logit_step(tflite)
-        verify.verify_same_quantized_network(name, twin_backend, backend, self._samples, step)
+        verify.verify_same_quantized_network(name, twin, twin_backend, backend, self._samples)
         return content
 
     def _float_tflite(self) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-import tensorflow as tf
-
+from hemline.quiet import holding_back_stderr
+from hemline_convert._tensorflow import tf
 from hemline_convert.keras_source import KerasSource
 
 
@@ -18,12 +19,22 @@ def network_tflite_from_keras(source: KerasSource) -> bytes:
 def tflite_from_keras(source: KerasSource) -> bytes:
     """The deployable float32 file: uint8 (1, H, W, C), the pixels as they are, to float32 logits."""
     shape = source.card.input.tensor_shape
-    return _converted(pixels_to_logits(source), tf.TensorSpec(shape, tf.uint8, name="image"))
+    return _converted(
+        pixels_to_logits(source, _frozen(source.network)),
+        tf.TensorSpec(shape, tf.uint8, name="image"),
+    )
 
 
-def pixels_to_logits(source: KerasSource) -> Any:
-    """The network with its normalization in front, as a function of uint8 pixels."""
-    network, normalization = _frozen(source.network), source.normalization
+def pixels_to_logits(source: KerasSource, network: Any = None) -> Any:
+    """The network with its normalization in front, as a function of uint8 pixels.
+
+    Args:
+        source: The model.
+        network: Stands in for the source's network; by default that itself, in inference mode.
+    """
+    normalization = source.normalization
+    if network is None:
+        network = functools.partial(source.network, training=False)
 
     def logits(image: Any) -> Any:
         shifted = tf.cast(image, tf.float32)
@@ -52,5 +63,6 @@ def _frozen(network: Any) -> Any:
 def _converted(function: Any, signature: Any) -> bytes:
     concrete = tf.function(function).get_concrete_function(signature)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    content: bytes = converter.convert()
+    with holding_back_stderr():
+        content: bytes = converter.convert()
     return content

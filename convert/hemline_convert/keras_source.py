@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from hemline.card import InputSpec, ModelCard, Normalization, read_zip_card
 from hemline.errors import CardError, ModelError, UserError
+from hemline_convert._tensorflow import keras
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,10 @@ class KerasSource:
 
 @dataclass(frozen=True)
 class StatedCard:
-    """What the user says of a model that has no card; None where nothing is said."""
+    """What the user says of a model that has no card; None where nothing is said.
+
+    Only `name` is taken for a model with a card too.
+    """
 
     name: str | None = None
     labels: tuple[str, ...] | None = None
@@ -63,10 +65,11 @@ def open_keras(path: Path, stated: StatedCard | None = None) -> KerasSource:
     model, found = _without_rescaling(model)
     network = _without_softmax(model)
     card_json = read_zip_card(path, content)
-    if card_json is not None:
-        card = ModelCard.from_json(card_json)
-    else:
+    if card_json is None:
         card = _card_from(path, stated, shape)
+    else:
+        card = ModelCard.from_json(card_json)
+        card = card.replace(name=stated.name or card.name)
     if card.input.tensor_shape[1:] != shape:
         raise CardError(
             f"{path}: the card says input {card.input.tensor_shape[1:]}, the model takes {shape}",

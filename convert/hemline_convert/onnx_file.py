@@ -7,11 +7,11 @@ import logging
 from typing import Any
 
 import onnx
-import tensorflow as tf
 import tf2onnx
 from onnx import helper
 
 from hemline.card import CARD_PROPERTY, ModelCard
+from hemline_convert._tensorflow import tf
 from hemline_convert.float_tflite import pixels_to_logits
 from hemline_convert.keras_source import KerasSource
 from hemline_convert.tflite_file import INPUT_NAME, OUTPUT_NAME

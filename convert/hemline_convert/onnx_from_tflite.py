@@ -108,8 +108,14 @@ class _Translation:
     # Edges of the graph
 
     def _quantize(self, operator: Any) -> None:
-        """uint8 pixels, NHWC, to int8, NCHW. The two differ by 128 in value and zero point alike."""
         source, target = int(operator.inputs[0]), int(operator.outputs[0])
+        if source == int(self._graph.inputs[0]):
+            self._quantize_image(source, target)
+        else:  # from one scale to another, as in front of a concatenation
+            self._quantized(self._real(source), target)
+
+    def _quantize_image(self, source: int, target: int) -> None:
+        """uint8 pixels, NHWC, to int8, NCHW. The two differ by 128 in value and zero point alike."""
         _, height, width, channels = self._shape(source)
         if channels == 1:  # then NHWC and NCHW lie alike in memory
             shape = self._constant("image_shape", np.array([1, 1, height, width], np.int64))

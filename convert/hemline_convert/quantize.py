@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from ai_edge_quantizer import qtyping, quantizer
 
+from hemline.quiet import holding_back_stderr
 from hemline_convert.calibration import Ranges, ranks
 from hemline_convert.tflite_file import with_uint8_input_and_float_output
 
@@ -46,9 +48,7 @@ def dynamic_range_tflite(float_model: bytes) -> bytes:
     """Int8 weights; activations are float32, and quantized on the fly where kernels do so."""
     work = quantizer.Quantizer(float_model)
     work.add_dynamic_config(_EVERY_LAYER, _EVERY_OPERATOR, 8)
-    work.add_dynamic_config(
-        _EVERY_LAYER, qtyping.TFLOperationName.FULLY_CONNECTED, 8, _PER_TENSOR
-    )
+    work.add_dynamic_config(_EVERY_LAYER, qtyping.TFLOperationName.FULLY_CONNECTED, 8, _PER_TENSOR)
     return _quantized(work)
 
 
@@ -87,5 +87,7 @@ def _as_statistics(network: bytes, ranges: Ranges) -> dict[str, Any]:
 
 
 def _quantized(work: Any, statistics: dict[str, Any] | None = None) -> bytes:
-    result = work.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
+    with warnings.catch_warnings(), holding_back_stderr():
+        warnings.simplefilter("ignore")
+        result = work.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
     return bytes(result.quantized_model)

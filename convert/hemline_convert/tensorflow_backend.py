@@ -5,7 +5,6 @@ They are found through the entry point group `hemline.backends`.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ class TensorFlowBackend(TfliteBackend):
     module = "tensorflow"
 
     def _interpreter_class(self) -> tuple[Any, str]:
-        tf = quiet_tensorflow()
+        from hemline_convert._tensorflow import tf
+
         return tf.lite.Interpreter, tf.__version__
 
 
@@ -37,7 +37,7 @@ class KerasBackend(Backend):
 
     def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
         del num_threads  # TensorFlow's threads are set for the process, not for a model
-        tf = quiet_tensorflow()
+        from hemline_convert._tensorflow import tf
         from hemline_convert.keras_source import load_keras, starts_with_rescaling
 
         self.version = tf.__version__
@@ -64,11 +64,3 @@ class KerasBackend(Backend):
             shifted * np.float32(self._normalization.scale)
         ).numpy()
         return output
-
-
-def quiet_tensorflow() -> Any:
-    """TensorFlow, imported without its notes about this machine's processor."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
-
-    return tf

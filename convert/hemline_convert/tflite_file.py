@@ -68,7 +68,7 @@ def operator_name(model: Any, operator: Any) -> str:
     """The name of an operator, as the schema has it: `CONV_2D`."""
     code = model.operatorCodes[operator.opcodeIndex]
     # Files for very old runtimes hold the code in the deprecated field.
-    return BUILTIN_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return str(BUILTIN_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)])
 
 
 def constant(model: Any, tensor: Any) -> np.ndarray | None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hemline.card import ModelCard
 from hemline.errors import UserError
-from hemline.models import DEFAULT
 from hemline.modelfile import load_model
+from hemline.models import DEFAULT
 from hemline.preprocess import Frame, Preprocessor
 from hemline.scores import softmax, top_k
 

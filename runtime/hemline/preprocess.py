@@ -171,7 +171,7 @@ def _centre(frame: Frame, size_wh: tuple[int, int]) -> Frame:
     return frame[top : top + crop_h, left : left + crop_w]
 
 
-def _checked(frame: Any) -> Frame:
+def _checked(frame: Any) -> Any:
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8:
         got = f"{frame.dtype} array" if isinstance(frame, np.ndarray) else type(frame).__name__
         raise ImageError(

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import cv2
+
 from hemline.errors import DeviceError, ImageError, UserError
-from hemline.images import IMAGE_SUFFIXES, cv2, decode_image
+from hemline.images import IMAGE_SUFFIXES, decode_image
 from hemline.preprocess import Frame
 
 VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .mjpeg .mjpg".split())

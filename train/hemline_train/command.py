@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options; None stands for "not given", so that --resume can refuse the others."""
+    """Add the options. One that is not given is left out, so that --resume can refuse the others."""
+    parser.argument_default = argparse.SUPPRESS
     archs = "; ".join(f"{name}: {recipe.summary}" for name, recipe in RECIPES.items())
     parser.add_argument("--arch", choices=list(RECIPES), help=f"{archs} (default: optimized)")
     parser.add_argument(
@@ -69,7 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     from hemline_train.training import TrainingInterrupted, resume, train
 
     try:
-        result = train(config) if config else resume(arguments.resume, arguments.data)
+        result = (
+            train(config) if config else resume(arguments.resume, getattr(arguments, "data", None))
+        )
     except TrainingInterrupted as interruption:
         command = f"hemline train --resume {shlex.quote(str(interruption.folder))}"
         print(f"\ninterrupted; continue with: {command}", file=sys.stderr)
@@ -100,9 +103,8 @@ def outcome(result: TrainingResult) -> str:
 def _config(arguments: argparse.Namespace) -> TrainingConfig | None:
     """The settings of a new run, or None to resume one."""
     names = ("arch", "data", "epochs", "batch_size", "patience", "learning_rate", "seed", "out")
-    given = {name: getattr(arguments, name) for name in names}
-    given = {name: value for name, value in given.items() if value is not None}
-    if arguments.resume is None:
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    if "resume" not in arguments:
         return TrainingConfig.recommended(**given)
     others = [f"--{name.replace('_', '-')}" for name in given if name != "data"]
     if others:

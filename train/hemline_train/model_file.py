@@ -15,6 +15,7 @@ from hemline_train._tensorflow import keras
 
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
 _METADATA_MEMBER = "metadata.json"
+_CONFIG_MEMBER = "config.json"
 
 
 def save_model(path: Path, model: Any, card: ModelCard) -> None:
@@ -36,16 +37,32 @@ def save_model(path: Path, model: Any, card: ModelCard) -> None:
 
 
 def _rewrite(path: Path, card: ModelCard) -> None:
-    """Add the card, and take out the dates, which would make every file another one."""
+    """Add the card, and take out dates and memory addresses, which differ from run to run."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     metadata = json.loads(members[_METADATA_MEMBER])
     metadata["date_saved"] = "1980-01-01@00:00:00"
     members[_METADATA_MEMBER] = json.dumps(metadata).encode()
+    config = _renumbered(json.loads(members[_CONFIG_MEMBER]), {})
+    members[_CONFIG_MEMBER] = json.dumps(config).encode()
     members[CARD_MEMBER] = card.to_json().encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, _FIXED_DATE), content)
+
+
+def _renumbered(node: Any, numbers: dict[int, int]) -> Any:
+    """Number shared objects in order; Keras takes the address of each. Equal ones stay equal."""
+    if isinstance(node, list):
+        return [_renumbered(item, numbers) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: numbers.setdefault(value, len(numbers) + 1)
+        if key == "shared_object_id"
+        else _renumbered(value, numbers)
+        for key, value in node.items()
+    }
 
 
 def _verify(path: Path, model: Any) -> None:

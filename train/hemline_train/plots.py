@@ -41,8 +41,17 @@ def draw_curves(path: Path, log: Sequence[EpochLog], best_epoch: int, title: str
     for axes, (name, (training, validation)) in zip(
         figure.subplots(1, 2), panels.items(), strict=True
     ):
-        axes.plot(epochs, training, color=_TRAINING, marker=marker, ms=4, label="training")
-        axes.plot(epochs, validation, color=_VALIDATION, marker=marker, ms=4, label="validation")
+        axes.plot(
+            epochs,
+            training,
+            color=_TRAINING,
+            marker=marker,
+            ms=4,
+            label="training, during the epoch",
+        )
+        axes.plot(
+            epochs, validation, color=_VALIDATION, marker=marker, ms=4, label="validation, after it"
+        )
         axes.axvline(
             best_epoch,
             color=_MARK,
@@ -54,7 +63,8 @@ def draw_curves(path: Path, log: Sequence[EpochLog], best_epoch: int, title: str
         )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        axes.legend(loc="lower right" if name == "accuracy" else "upper right")
+    # Below the panels, where it hides no curve.
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.suptitle(title)
     _save(figure, path)
 

@@ -22,6 +22,7 @@ from hemline_train.config import TrainingConfig
 from hemline_train.fitting import Arrays, EpochLog, FitState
 
 ARGUMENTS_FORMAT = 1
+_VERSIONS = "versions.json"
 _PACKAGES = {"tensorflow": "tensorflow", "keras": "keras", "numpy": "numpy", "opencv": "cv2"}
 
 
@@ -92,6 +93,14 @@ class RunFolder:
                 "delete it to train this run from its first epoch again",
             ) from error
 
+    def has_other_versions(self) -> bool:
+        """Whether the run was begun with other packages, or on another machine."""
+        try:
+            begun: object = json.loads((self.path / _VERSIONS).read_text())
+        except (OSError, ValueError):
+            return True
+        return begun != versions()
+
     def remove_progress(self) -> None:
         """Remove the checkpoint of a finished run."""
         self.checkpoint.unlink(missing_ok=True)
@@ -119,7 +128,7 @@ def new_run_folder(config: TrainingConfig, data_sha256: str) -> RunFolder:
     settings = dataclasses.asdict(config)
     del settings["out"]
     content = {"format": ARGUMENTS_FORMAT, **settings, "data_sha256": data_sha256}
-    folder.write_json("versions.json", versions())
+    folder.write_json(_VERSIONS, versions())
     folder.write_json("arguments.json", content)
     return folder
 

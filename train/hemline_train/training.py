@@ -116,6 +116,8 @@ def resume(
     state = run_folder.load_progress()
     done = len(state.log) if state else 0
     report(f"run folder {run_folder.path}, resumed after epoch {done}")
+    if run_folder.has_other_versions():
+        report("note: it was begun with other versions, the last digits may differ: versions.json")
     return _run(config, images, run_folder, state, report)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from numpy.typing import NDArray
 from hemline.backends._base import Backend, TensorSpec
 from hemline.card import read_zip_card
 from hemline.errors import ModelError
+from hemline.quiet import holding_back_stderr
 
 TFLITE_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file (FlatBuffers file identifier)
 
@@ -34,7 +32,7 @@ class TfliteBackend(Backend):
         self.card_json = read_zip_card(path, content)
         interpreter_class, self.version = self._interpreter_class()
         try:
-            with _silent_stderr():
+            with holding_back_stderr():  # it tells of its delegate at each start
                 self._interpreter = interpreter_class(
                     model_content=content, num_threads=num_threads
                 )
@@ -65,28 +63,6 @@ class TfliteBackend(Backend):
         self._interpreter.invoke()
         output: NDArray[Any] = self._interpreter.get_tensor(self._output_index)
         return output
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Keep away the line about a delegate that the interpreters print at each start.
-
-    They print it from C++ and read no setting for it. What goes wrong they raise as well, so no
-    message is lost.
-    """
-    try:
-        saved = os.dup(2)
-    except OSError:  # standard error is closed
-        yield
-        return
-    try:
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, 2)
-        os.close(sink)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _spec(details: dict[str, Any]) -> TensorSpec:

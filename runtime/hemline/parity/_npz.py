@@ -48,7 +48,7 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
             member.create_system = _UNIX
             member.external_attr = _MODE
             packed = io.BytesIO()
-            np.lib.format.write_array(packed, np.ascontiguousarray(array), (1, 0), False)
+            np.lib.format.write_array(packed, np.asarray(array, order="C"), (1, 0), False)
             archive.writestr(member, packed.getvalue())
     return content.getvalue()
 

@@ -1,12 +1,14 @@
-"""How the parity page looks: one style sheet, inside the page, with nothing fetched from anywhere."""
+"""How the parity page looks: one style sheet inside the page, nothing fetched."""
 
 STYLE = """
 :root { color-scheme: light dark;
   --ground: #fff; --text: #1b1d21; --soft: #646b76; --line: #e1e4e9; --panel: #f6f7f9;
-  --good: #0f7b3f; --good-ground: #e4f5ea; --bad: #b3261e; --bad-ground: #fdeae8; --mixed: #8a5a00; }
+  --good: #0f7b3f; --good-ground: #e4f5ea; --bad: #b3261e; --bad-ground: #fdeae8;
+  --mixed: #8a5a00; }
 @media (prefers-color-scheme: dark) { :root {
   --ground: #14161a; --text: #e6e8ec; --soft: #98a0ad; --line: #2c3038; --panel: #1c1f25;
-  --good: #5fd38d; --good-ground: #12301f; --bad: #ff8a80; --bad-ground: #3a1715; --mixed: #f0b95a; } }
+  --good: #5fd38d; --good-ground: #12301f; --bad: #ff8a80; --bad-ground: #3a1715;
+  --mixed: #f0b95a; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.25rem 1rem 4rem; max-width: 64rem; background: var(--ground);
   color: var(--text); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
@@ -30,7 +32,8 @@ thead th { background: var(--panel); color: var(--soft); font-size: .82rem; font
 .overview td { white-space: nowrap; }
 small { color: var(--soft); font-size: .85em; }
 ul { margin: .5rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
-.flips { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
+.flips { display: grid; gap: .75rem;
+  grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
 figure { margin: 0; border: 1px solid var(--line); border-radius: .6rem; overflow: hidden;
   background: var(--panel); }
 figure img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #000; }

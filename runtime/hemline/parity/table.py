@@ -69,7 +69,8 @@ def reference_accuracy(reference: Reference) -> str:
     if total == 0:
         return f"{pictures}, true classes not known"
     right = int((reference.answers == reference.targets)[known].sum())
-    return f"{pictures}, {right} of {total} right: {percent(right, total)} (95 % interval {interval(right, total)})"
+    rate = f"{percent(right, total)} (95 % interval {interval(right, total)})"
+    return f"{pictures}, {right} of {total} right: {rate}"
 
 
 def percent(count: int, total: int) -> str:

@@ -1,0 +1,49 @@
+# The two commands of the README, and what maintainers need. Everything happens inside .venv, since Debian's
+# pip refuses to install outside a virtual environment.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := constraints/tested.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+DATA ?=
+
+.PHONY: demo test check models constraints clean
+
+demo: $(VENV)/.demo ## set up, then convert, check and classify with what is shipped
+	$(BIN)/hemline demo $(if $(DATA),--data $(DATA))
+
+test: $(VENV)/.dev ## set up, then run all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## lint, format and types, as CI has them
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+models: $(VENV)/.demo ## rebuild the shipped models from RUN=runs/optimized-1 (see CONTRIBUTING.md)
+	cp $(RUN)/model.keras runtime/hemline/models/paper.keras
+	$(BIN)/hemline convert paper --int8 --data fashion-mnist --golden-data drawn \
+		--out runtime/hemline/models
+
+constraints: $(VENV)/.dev ## pin anew what is tested
+	$(PIP_INSTALL) uv
+	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --python-version 3.11 \
+		--all-extras --group dev pyproject.toml --output-file $(CONSTRAINTS)
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hemline needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
+	@echo "installing hemline with TensorFlow into $(VENV), about 1 GB: some minutes the first time"
+	$(PIP_INSTALL) --upgrade "pip>=25.1"
+	$(PIP_INSTALL) --constraint $(CONSTRAINTS) --editable '.[all]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(PIP_INSTALL) --constraint $(CONSTRAINTS) --group dev
+	touch $@
+
+clean: ## remove the virtual environment and what tools left behind
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,73 @@
+"""One small trained-like network and one full conversion, made once: TensorFlow takes seconds to start."""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from hemline.card import CARD_MEMBER, InputSpec, ModelCard, Normalization
+from hemline.datasets import FASHION_MNIST_LABELS
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    model: Path
+    out: Path
+    card: ModelCard
+
+
+@pytest.fixture(scope="session")
+def keras_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped float model's file, copied: tests must not write beside the shipped one."""
+    from hemline import models
+
+    source = models.source_path_of("paper")
+    assert source is not None
+    path = tmp_path_factory.mktemp("model") / "paper.keras"
+    path.write_bytes(source.read_bytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def made(keras_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Every kind of file, converted with the drawn garments."""
+    from hemline_convert.convert import ConversionConfig, convert
+    from hemline_convert.keras_source import StatedCard
+
+    out = tmp_path_factory.mktemp("converted")
+    config = ConversionConfig(
+        model=keras_model,
+        out=out,
+        tflite=("float32", "float16", "dynamic_range", "int8"),
+        onnx=("float32", "int8"),
+        data="drawn",
+        calibration_images=100,
+        golden_images=60,
+        stated=StatedCard(name="paper"),
+    )
+    return Made(keras_model, out, convert(config).card)
+
+
+@pytest.fixture
+def untrained(tmp_path: Path):
+    """Saves a Keras model with a card for it, and gives the path."""
+
+    def save(model, classes: int = 10, with_card: bool = True) -> Path:
+        path = tmp_path / "net.keras"
+        model.save(path)
+        if with_card:
+            _, height, width, channels = model.inputs[0].shape
+            card = ModelCard(
+                name="net",
+                labels=FASHION_MNIST_LABELS[:classes],
+                input=InputSpec((width, height), "gray" if channels == 1 else "rgb"),
+                normalization=Normalization(1 / 255),
+            )
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.writestr(CARD_MEMBER, card.to_json())
+        return path
+
+    return save
