@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hemline import __version__, atomic
 from hemline.card import ModelCard
-from hemline.datasets import Dataset, Split, open_dataset
+from hemline.datasets import Dataset, open_dataset
 from hemline.errors import UserError
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
 from hemline_convert import float_tflite, onnx_file, quantize, tflite_file, verify
@@ -250,19 +250,17 @@ def _golden_pack(
     tensors = split.tensors(source.card.input, indices, description="golden pack")
     scores = keras_logits(source, tensors)
     pack = GoldenPack.build(split, indices, source.card, scores, tensors)
-    notes = [_what_is_in(pack, dataset, split)]
+    notes = []
+    if dataset.name != "drawn":  # those the project made itself, and anybody may have them
+        notes.append(
+            f"the golden pack holds {len(pack)} pictures of {dataset.name}/{split.name}: mind whose "
+            "they are before you publish it"
+        )
     if len(pack) < len(indices):
         notes.append(
             f"the golden pack is full with {len(pack)} of {len(indices)} pictures (64 MiB)"
         )
     return pack, notes
-
-
-def _what_is_in(pack: GoldenPack, dataset: Dataset, split: Split) -> str:
-    return (
-        f"the golden pack holds {len(pack)} pictures of {dataset.name}/{split.name}: "
-        "mind whose they are before you publish it"
-    )
 
 
 def _check_labels(dataset: Dataset, card: ModelCard) -> None:

@@ -31,7 +31,13 @@ def _torso(
     canvas: Canvas, cloth: Plane, shoulder: float, waist: float, hem: float, neck: float
 ) -> None:
     """A body from the shoulders (y = 0) to the hem (y = 1); the arguments are half widths."""
-    right = [(neck, 0.0), (neck, 0.0), (shoulder * 0.8, 0.03), (shoulder, 0.08), (waist * 1.02, 0.3)]
+    right = [
+        (neck, 0.0),
+        (neck, 0.0),
+        (shoulder * 0.8, 0.03),
+        (shoulder, 0.08),
+        (waist * 1.02, 0.3),
+    ]
     right += [(waist, 0.55), (hem, 0.98), (hem, 0.98), (hem * 0.5, 1.0)]
     canvas.piece(smooth(mirrored(right)), cloth)
 

@@ -45,7 +45,7 @@ def _text(row: dict[str, Any]) -> str:
     lines.append(f"  classes   {', '.join(row['labels'])}")
     test = row["training"].get("metrics", {}).get("test")
     if test:
-        low, high = test["accuracy_interval"]
+        low, high = test["interval_95"]
         lines.append(
             f"  accuracy  {100 * test['accuracy']:.2f} % of {test['images']} test images "
             f"(95 % interval {100 * low:.2f}–{100 * high:.2f}), float model"

@@ -92,8 +92,8 @@ def _refuse_tiny_classes(train: Split, digests: list[bytes], needed: int, where:
         count = len(pictures.get(target, []))
         if count < needed:
             raise DataError(
-                f"{where}: the class {train.labels[target]!r} has {count} different picture"
-                f"{'' if count == 1 else 's'}, too few to hold any out for measuring",
+                f"{where}: the class {train.labels[target]!r} is too small to hold pictures out: "
+                f"it has {count} different picture{'' if count == 1 else 's'} of its own",
                 f"each class needs at least {needed} here (20 % are held out for each missing "
                 "split); add pictures, or bring the splits yourself as folders train, "
                 "validation and test",

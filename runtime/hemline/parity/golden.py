@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -66,11 +66,11 @@ class GoldenPack:
         UserError: Shapes, types or lengths do not fit each other, or a score is NaN or infinite.
     """
 
-    pictures: tuple[bytes, ...]
-    names: tuple[str, ...]
-    tensors: NDArray[np.uint8]
-    scores: NDArray[np.float32]
-    targets: NDArray[np.int64]
+    pictures: tuple[bytes, ...] = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
+    tensors: NDArray[np.uint8] = field(repr=False)
+    scores: NDArray[np.float32] = field(repr=False)
+    targets: NDArray[np.int64] = field(repr=False)
     card: ModelCard
 
     def __post_init__(self) -> None:

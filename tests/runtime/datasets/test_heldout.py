@@ -91,7 +91,7 @@ def test_a_class_too_small_to_divide_is_named():
     images = np.arange(8, dtype=np.uint8).reshape(8, 1, 1)
     targets = np.array([0, 0, 0, 1, 1, 1, 2, 2])
     small = ArraySplit("train", LABELS, images, targets, "data/train")
-    with pytest.raises(DataError, match=r"photos: the class 'shirt' has 2 different pictures"):
+    with pytest.raises(DataError, match=r"photos: the class 'shirt' .* 2 different pictures"):
         with_missing_splits({"train": small}, "photos")
     # With a test split of its own, two are enough.
     splits = with_missing_splits({"train": small, "test": small}, "photos")
@@ -102,5 +102,5 @@ def test_the_same_picture_many_times_is_too_small_to_divide():
     images = np.zeros((9, 4, 4), np.uint8)
     images[:6] = np.arange(6, dtype=np.uint8)[:, None, None]
     same = ArraySplit("train", ("a", "b"), images, np.array([0] * 6 + [1] * 3), "data/train")
-    with pytest.raises(DataError, match="the class 'b' has 0 different pictures"):
+    with pytest.raises(DataError, match="the class 'b' .* 0 different pictures"):
         with_missing_splits({"train": same}, "photos")

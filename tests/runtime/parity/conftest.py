@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hemline.backends._base import Backend, TensorSpec
-from hemline.card import InputSpec, ModelCard
+from hemline.card import CARD_PROPERTY, InputSpec, ModelCard
 from hemline.datasets.arrays import ArraySplit
 from hemline.modelfile import LoadedModel
 from hemline.parity.golden import GoldenPack
@@ -36,8 +36,9 @@ class MatrixBackend(Backend):
 
 @pytest.fixture
 def weights() -> NDArray[np.float32]:
-    """float32, (64, 3)."""
-    return np.random.default_rng(1).normal(size=(64, 3)).astype(np.float32)
+    """float32, (64, 3); each column sums to 0, so that noise is spread over all classes."""
+    weights = np.random.default_rng(1).normal(size=(64, 3))
+    return (weights - weights.mean(axis=0)).astype(np.float32)
 
 
 @pytest.fixture
@@ -78,3 +79,39 @@ def pack(split: ArraySplit, weights: NDArray[np.float32]) -> GoldenPack:
     scores = (tensors.reshape(PICTURES, -1).astype(np.float32) / 255) @ weights
     card = ModelCard("tiny", LABELS, SPEC)
     return GoldenPack.build(split, range(PICTURES), card, scores, tensors)
+
+
+@pytest.fixture
+def onnx_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a matrix as a real `.onnx` file with a card, uint8 in and float32 out."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+
+    def write(
+        name: str, weights: NDArray[np.float32], card: ModelCard | None = None, folder: str = "out"
+    ) -> Path:
+        from onnx import TensorProto, helper, numpy_helper
+
+        card = card or ModelCard("tiny", LABELS, SPEC)
+        nodes = [
+            helper.make_node("Cast", ["pixels"], ["real"], to=TensorProto.FLOAT),
+            helper.make_node("Flatten", ["real"], ["row"]),
+            helper.make_node("MatMul", ["row", "weights"], ["logits"]),
+        ]
+        matrix = numpy_helper.from_array(np.ascontiguousarray(weights / np.float32(255)), "weights")
+        graph = helper.make_graph(
+            nodes,
+            "tiny",
+            [helper.make_tensor_value_info("pixels", TensorProto.UINT8, card.input.tensor_shape)],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, (1, weights.shape[1]))],
+            [matrix],
+        )
+        opset = helper.make_opsetid("", 17)
+        built = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+        helper.set_model_props(built, {CARD_PROPERTY: card.to_json()})
+        path = tmp_path / folder / name
+        path.parent.mkdir(exist_ok=True)
+        onnx.save(built, path)
+        return path
+
+    return write

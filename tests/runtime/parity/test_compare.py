@@ -62,8 +62,8 @@ def test_scores_that_are_no_numbers_fail_in_words(model, weights, pack):
 
 
 def test_infinite_scores_of_some_pictures_fail_and_the_rest_is_measured(model, weights, pack):
-    huge = weights * np.float32(3e38)  # overflows where a sum is large
     with np.errstate(over="ignore", invalid="ignore"):
+        huge = weights * np.float32(2e38)  # overflows where a sum is large
         report = compare(model(huge), pack)
     assert not report
     assert report.unanswered > 0

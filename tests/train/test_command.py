@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hemline.cli.command import DONE, INTERRUPTED
+from hemline.errors import UserError
+from hemline_train import training
+from hemline_train.command import COMMAND
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    COMMAND.add_arguments(parser)
+    return COMMAND.run(parser.parse_args(arguments))
+
+
+def test_the_command_is_imported_without_anything_heavy() -> None:
+    code = (
+        "import sys, hemline_train.command as c; "
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'cv2'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_run_prints_the_table_the_folder_and_the_next_step(
+    shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--data", str(shapes), "--epochs", "2", "--batch-size", "16", "--arch", "initial"]
+    assert run(*options, "--out", str(tmp_path)) == DONE
+    out, err = capsys.readouterr()
+    folder = tmp_path / "initial-1"
+    assert f"run folder: {folder}" in out
+    assert f"next: hemline convert {folder / 'model.keras'} --int8" in out
+    for split in ("train", "validation", "test"):
+        assert split in out
+    assert "epoch 2, the last" in out
+    lines = [line for line in err.splitlines() if line.startswith("epoch")]
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    assert "s left" in lines[0]
+    assert "left" not in lines[1]
+
+
+def test_ctrl_c_prints_how_to_resume_and_returns_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        raise training.TrainingInterrupted(Path("my runs/optimized-3"))
+
+    monkeypatch.setattr(training, "train", interrupted)
+    assert run() == INTERRUPTED
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.strip().splitlines() == [
+        "interrupted; continue with: hemline train --resume 'my runs/optimized-3'"
+    ]
+
+
+def test_resume_goes_with_no_other_settings(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--epochs, --seed"):
+        run("--resume", str(tmp_path), "--epochs", "9", "--seed", "1")
+
+
+def test_resume_of_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not the folder of a training run"):
+        run("--resume", str(tmp_path))
+
+
+def test_bad_settings_are_refused_before_any_data_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="epochs is 0"):
+        run("--epochs", "0", "--data", str(tmp_path / "nothing"))
