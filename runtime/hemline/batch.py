@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -34,7 +33,11 @@ class Outcome:
 
 
 def classify_sources(
-    sources: list[Source], classifier: Classifier, make: Callable[[], Classifier], workers: int
+    sources: list[Source],
+    classifier: Classifier,
+    make: Callable[[], Classifier],
+    workers: int,
+    max_frames: int | None = None,
 ) -> Iterator[Outcome]:
     """Classify every source; one that cannot be read gives an error and does not stop the rest.
 
@@ -43,6 +46,7 @@ def classify_sources(
         classifier: Used for single pictures and videos.
         make: Makes a classifier of the same model for each further thread.
         workers: Threads that read pictures.
+        max_frames: Take no more frames than that of each video or stream.
     """
     run: list[Source] = []
     for source in sources:
@@ -51,7 +55,7 @@ def classify_sources(
             continue
         yield from _pictures(run, classifier, make, workers)
         run = []
-        yield from _other(source, classifier)
+        yield from _other(source, classifier, max_frames)
     yield from _pictures(run, classifier, make, workers)
 
 
@@ -70,14 +74,15 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _other(source: Source, classifier: Classifier) -> Iterator[Outcome]:
+def _other(source: Source, classifier: Classifier, max_frames: int | None) -> Iterator[Outcome]:
     if source.kind == "nothing":
         yield Outcome(source.name, None, None, source.problem)
     elif source.kind == "standard input":
         yield _attempt(source.name, lambda: classifier.classify(read_standard_input()))
     else:
         try:
-            yield from classify_frames(frames_of_video(source.name), source.name, classifier)
+            frames = frames_of_video(source.name)
+            yield from classify_frames(frames, source.name, classifier, max_frames)
         except UserError as error:
             yield Outcome(source.name, None, None, _in_one_line(error))
 
@@ -91,13 +96,17 @@ def _pictures(
         return
     from concurrent.futures import Future, ThreadPoolExecutor  # not needed for one picture
 
-    own = threading.local()
+    # Interpreters and preprocess buffers are not for two threads at once: each has its own. They are
+    # made before the threads start, since loading one holds standard error back for the process.
+    workers = min(workers, len(sources))
+    idle = deque([classifier, *(make() for _ in range(workers - 1))])
 
     def work(name: str) -> Outcome:
-        # Interpreters and preprocess buffers are not for two threads at once.
-        if not hasattr(own, "classifier"):
-            own.classifier = make()
-        return _picture(name, own.classifier)
+        own = idle.pop()
+        try:
+            return _picture(name, own)
+        finally:
+            idle.append(own)
 
     waiting: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(workers) as pool:

@@ -10,6 +10,7 @@ import dataclasses
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -181,7 +182,8 @@ def read_zip_card(path: Path, content: bytes) -> str | None:
             if CARD_MEMBER not in archive.namelist():
                 return None
             return archive.read(CARD_MEMBER).decode()
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+        # RuntimeError: a changed bit can say "encrypted" or name an unknown compression.
         if CARD_MEMBER.encode() in content:
             raise ModelError(
                 f"{path} is damaged: its end is missing or changed ({error})",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline.card import ModelCard
-from hemline.errors import UserError
+from hemline.errors import ImageError, UserError
 from hemline.modelfile import load_model
 from hemline.models import DEFAULT
 from hemline.preprocess import Frame, Preprocessor
@@ -105,7 +105,16 @@ class Classifier:
         Args:
             pixels: uint8, (1, height, width, channels), from a `Preprocessor` of this card.
             preprocess_ms: What making it took, for the sum.
+
+        Raises:
+            ImageError: The tensor has another shape or type.
         """
+        if pixels.shape != self.card.input.tensor_shape or pixels.dtype != np.uint8:
+            raise ImageError(
+                f"the tensor is {pixels.dtype} {pixels.shape}",
+                f"{self.card.name} takes uint8 {self.card.input.tensor_shape}; "
+                "classify() takes frames of any size",
+            )
         start = perf_counter()
         logits = self.backend.logits(pixels)
         inferred = perf_counter()

@@ -14,8 +14,6 @@ from pathlib import Path
 # Read by OpenCV when it decodes its first picture: the largest one that this process will accept.
 MAX_MEGAPIXELS = 200
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
-# A broken picture is told in our own words; OpenCV's would come on top, once for each file.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
@@ -23,12 +21,17 @@ import numpy as np  # noqa: E402
 from hemline.errors import ImageError  # noqa: E402
 from hemline.preprocess import Frame  # noqa: E402
 
+if "OPENCV_LOG_LEVEL" not in os.environ:
+    # A broken picture is told in our own words; OpenCV's would come on top, once for each file.
+    cv2.setLogLevel(0)
+
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .webp .bmp .dib .gif .tif .tiff .pgm .ppm .pbm .pnm .avif .jp2".split()
 )
 
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PICTURES = (_JPEG, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6")
 _UNSUPPORTED = (
     (0, b"%PDF", "a PDF document"),
     (0, b"<svg", "an SVG drawing"),
@@ -72,7 +75,7 @@ def decode_image(content: bytes, name: str) -> Frame:
     if image is None:
         raise _unreadable(content, name)
     if flags == cv2.IMREAD_UNCHANGED:
-        image = _on_white(np.asarray(image))
+        image = _upright(_on_white(np.asarray(image)), _orientation(content))
     frame: Frame = np.asarray(image)
     return frame
 
@@ -111,7 +114,7 @@ def _has_jpeg_end(content: bytes) -> bool:
 def _may_have_alpha(content: bytes) -> bool:
     if content.startswith(_PNG):
         # Colour types 4 and 6 have an alpha channel; a palette or a plain colour can have tRNS.
-        return content[25:26] in (b"\x04", b"\x06") or b"tRNS" in content[:4096]
+        return content[25:26] in (b"\x04", b"\x06") or b"tRNS" in content[: content.find(b"IDAT")]
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         if content[12:16] == b"VP8X":
             return bool(content[20] & 0x10)
@@ -137,6 +140,40 @@ def _on_white(image: np.ndarray) -> Frame:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
+def _orientation(content: bytes) -> int:
+    """The EXIF orientation of a PNG or WebP file, 1 to 8; 1 is upright.
+
+    OpenCV heeds it, but not where it is asked for the alpha channel. (TIFF it turns always.)
+    """
+    kind = b"eXIf" if content.startswith(_PNG) else b"EXIF"
+    if not content.startswith((_PNG, b"RIFF")) or (chunk := content.find(kind)) < 0:
+        return 1
+    for magic, order in ((b"II*\0", "<"), (b"MM\0*", ">")):
+        at = content.find(magic, chunk, chunk + 20)  # WebP may have `Exif` and a length before it
+        if at < 0:
+            continue
+        try:
+            (first,) = struct.unpack_from(f"{order}I", content, at + 4)
+            (count,) = struct.unpack_from(f"{order}H", content, at + first)
+            for entry in range(at + first + 2, at + first + 2 + 12 * count, 12):
+                tag, _, _, value = struct.unpack_from(f"{order}HHIH", content, entry)
+                if tag == 0x0112:
+                    return int(value)
+        except struct.error:  # the EXIF data is damaged; the picture need not be
+            return 1
+    return 1
+
+
+def _upright(image: Frame, orientation: int) -> Frame:
+    if orientation in (5, 6, 7, 8):
+        image = image.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)
+
+
 def _too_large_or_broken(error: cv2.error, name: str) -> ImageError:
     if "CV_IO_MAX_IMAGE" in str(error):
         limit = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]) // 1_000_000
@@ -151,9 +188,9 @@ def _unreadable(content: bytes, name: str) -> ImageError:
     for at, magic, kind in _UNSUPPORTED:
         if content[at : at + len(magic)] == magic:
             return ImageError(f"{name} is {kind}, which is not read", "save it as JPEG or PNG")
-    if content.startswith((_JPEG, _PNG)):
-        return ImageError(f"{name} is a damaged picture", "copy the picture again")
     head = content[:512]
-    if b"\0" not in head and all(byte >= 9 for byte in head):
+    if all(byte >= 9 for byte in head):
         return ImageError(f"{name} is text, not a picture", "give a JPEG, PNG, WebP, … file")
+    if content.startswith(_PICTURES):
+        return ImageError(f"{name} is a damaged picture", "copy the picture again")
     return ImageError(f"{name} is not a picture that can be read", "save it as JPEG or PNG")

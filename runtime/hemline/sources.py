@@ -16,6 +16,9 @@ from hemline.errors import DeviceError, ImageError, UserError
 from hemline.images import IMAGE_SUFFIXES, decode_image
 from hemline.preprocess import Frame
 
+# FFmpeg says on standard error what it thinks of a broken video; we say it in our own words.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .mjpeg .mjpg".split())
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
 STANDARD_INPUT = "-"
@@ -57,7 +60,7 @@ def _expand_one(argument: str) -> list[Source]:
     if os.path.isdir(argument):  # noqa: PTH112 - a Path for each of thousands is slow
         return _in_folder(argument)
     if os.path.exists(argument):  # noqa: PTH110
-        return [Source(argument, "video" if _suffix(argument) in VIDEO_SUFFIXES else "picture")]
+        return [_file(argument)]
     if glob.has_magic(argument):
         return _matches(argument)
     return [Source(argument, "nothing", f"{argument}: there is no such file or folder")]
@@ -69,8 +72,13 @@ def _matches(pattern: str) -> list[Source]:
         return [Source(pattern, "nothing", f"{pattern}: no file has such a name")]
     found: list[Source] = []
     for name in matches:
-        found.extend(_expand_one(glob.escape(name) if glob.has_magic(name) else name))
+        # Not by way of `_expand_one`: a matched name can itself look like a pattern, `shoe[1].png`.
+        found.extend(_in_folder(name) if os.path.isdir(name) else [_file(name)])  # noqa: PTH112
     return found
+
+
+def _file(name: str) -> Source:
+    return Source(name, "video" if _suffix(name) in VIDEO_SUFFIXES else "picture")
 
 
 def _in_folder(folder: str) -> list[Source]:
@@ -98,6 +106,8 @@ def read_standard_input() -> Frame:
     Raises:
         ImageError: There is none, or it cannot be decoded.
     """
+    if sys.stdin is None:
+        raise ImageError("standard input is closed", "pipe a picture into it, or name a file")
     if sys.stdin.isatty():
         raise ImageError(
             "standard input is a terminal", "pipe a picture into it: hemline classify - < shoe.jpg"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hemline.card import read_zip_card
 from hemline.errors import ModelError
 from hemline.quiet import holding_back_stderr
 
+_LOADING = threading.Lock()  # two threads that hold back standard error would lose it for good
 TFLITE_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file (FlatBuffers file identifier)
 
 
@@ -32,7 +34,7 @@ class TfliteBackend(Backend):
         self.card_json = read_zip_card(path, content)
         interpreter_class, self.version = self._interpreter_class()
         try:
-            with holding_back_stderr():  # it tells of its delegate at each start
+            with _LOADING, holding_back_stderr():  # it tells of its delegate at each start
                 self._interpreter = interpreter_class(
                     model_content=content, num_threads=num_threads
                 )

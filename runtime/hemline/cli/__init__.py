@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done; 1 a gate failed or some inputs could not be read; 2 impossible; 130 interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names need not be UTF-8. In JSON `\\udcff` is even the right way to write such a byte.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # Only the module of the command that is wanted is imported: start-up time is a feature.
         name = arguments[0] if arguments else ""
@@ -40,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             allow_abbrev=False,
         )
         command.add_arguments(parser)
-        return command.run(parser.parse_args(arguments[1:]))
+        status = command.run(parser.parse_args(arguments[1:]))
+        sys.stdout.flush()  # so that a full disk is told here, and not by Python at exit
+        return status
     except UserError as error:
         print(f"hemline: error: {error}", file=sys.stderr)
         return IMPOSSIBLE
@@ -49,8 +56,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`). Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()
         return FAILED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"hemline: error: cannot write the output: {error.strerror}", file=sys.stderr)
+        _abandon_stdout()
+        return IMPOSSIBLE
+
+
+def _abandon_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _overview() -> argparse.ArgumentParser:

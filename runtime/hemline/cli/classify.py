@@ -26,7 +26,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera", nargs="?", const="0", metavar="ID", help="index, device path, or stream address"
     )
     parser.add_argument(
-        "--max-frames", type=int, metavar="N", help="stop the camera after N frames"
+        "--max-frames", type=int, metavar="N", help="stop a camera or video after N frames"
     )
     parser.add_argument(
         "-m", "--model", default=DEFAULT, help="name of a shipped model, or a model file"
@@ -84,7 +84,11 @@ def _outcomes(arguments: argparse.Namespace, classifier: Classifier) -> Iterator
         return
     sources = expand(arguments.source)
     outcomes = classify_sources(
-        sources, classifier, lambda: _classifier(arguments), arguments.workers
+        sources,
+        classifier,
+        lambda: _classifier(arguments),
+        arguments.workers,
+        arguments.max_frames,
     )
     # A bar would be drawn across the answers where both go to the same terminal.
     if len(sources) > 1 and not sys.stdout.isatty():
@@ -117,7 +121,13 @@ def _stated_card(arguments: argparse.Namespace) -> ModelCard | None:
 
     labels = read_labels(Path(arguments.labels))
     path = find_model(arguments.model, arguments.backend)
-    shape = open_backend(path, backend=arguments.backend).input.shape
+    opened = open_backend(path, backend=arguments.backend)
+    if opened.card_json is not None:
+        raise UserError(
+            f"{path} carries its own model card, which says what --labels and --input-color would",
+            "leave these two out",
+        )
+    shape = opened.input.shape
     if len(shape) != 4:
         raise UserError(
             f"{path} takes a tensor of shape {shape}", "an image has (1, height, width, channels)"
