@@ -23,7 +23,7 @@ from hemline.preprocess import Frame  # noqa: E402
 
 if "OPENCV_LOG_LEVEL" not in os.environ:
     # A broken picture is told in our own words; OpenCV's would come on top, once for each file.
-    cv2.setLogLevel(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .webp .bmp .dib .gif .tif .tiff .pgm .ppm .pbm .pnm .avif .jp2".split()

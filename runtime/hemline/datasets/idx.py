@@ -87,6 +87,8 @@ def read_content(path: Path) -> bytes:
     try:
         # As much of the file as surely holds the header tells how long the whole must be.
         start = zlib.decompressobj(_GZIP_WINDOW).decompress(raw[:4096], _LONGEST_HEADER)
+        if not start:
+            raise DamagedGzipError("it is cut off, or there is nothing in it")
         announced = math.prod(_shape(start, path)) + _header_bytes(start)
         data = gunzip(raw, min(announced, len(raw) * _DEFLATE_MAX_RATIO))
     except (DamagedGzipError, zlib.error) as error:

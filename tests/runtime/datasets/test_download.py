@@ -37,9 +37,7 @@ def pauses() -> list[float]:
 
 
 @pytest.fixture
-def fetch(
-    folder: Path, content_md5: dict[str, str], pauses: list[float]
-) -> Callable[..., None]:
+def fetch(folder: Path, content_md5: dict[str, str], pauses: list[float]) -> Callable[..., None]:
     """Download from the mirrors given, without waiting between attempts."""
 
     def fetch(*mirrors: Any, timeout_s: float = 5.0) -> None:
@@ -152,9 +150,7 @@ def test_a_part_that_was_whole_already_is_placed_without_sending_it_again(
     assert mirror.asked_for(BIG)[-1].sent_bytes == 0
 
 
-def test_after_a_wrong_checksum_the_next_mirror_is_asked_from_then_on(
-    serve, files, fetch, folder
-):
+def test_after_a_wrong_checksum_the_next_mirror_is_asked_from_then_on(serve, files, fetch, folder):
     bad = serve({name: gzip.compress(b"something else") for name in files})
     good = serve(files)
     fetch(bad, good)
@@ -310,9 +306,7 @@ def test_a_file_appears_only_when_it_is_whole(serve, files, fetch, folder, monke
 
 def test_two_processes_at_once_give_one_good_copy(serve, files, folder, content_md5):
     mirror = serve(files)
-    work = partial(
-        download_fashion_mnist, folder, mirrors=[mirror.url], content_md5=content_md5
-    )
+    work = partial(download_fashion_mnist, folder, mirrors=[mirror.url], content_md5=content_md5)
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=work) for _ in range(2)]
     for process in processes:

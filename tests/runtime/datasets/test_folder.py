@@ -176,7 +176,15 @@ def test_a_picture_that_vanished_meanwhile_is_named(photos):
 
 
 def test_what_is_no_picture_is_passed_over(photos):
-    for name in (".DS_Store", "Thumbs.db", "notes.txt", "boxes.json", "t.csv", "README.md", "LICENSE"):
+    for name in (
+        ".DS_Store",
+        "Thumbs.db",
+        "notes.txt",
+        "boxes.json",
+        "t.csv",
+        "README.md",
+        "LICENSE",
+    ):
         (photos / name).write_bytes(b"x")
         (photos / "dress" / name).write_bytes(b"x")
     (photos / ".git").mkdir()

@@ -47,7 +47,9 @@ def test_the_order_of_the_pictures_does_not_matter():
 def test_equal_pictures_stay_together_within_a_class_and_across_classes():
     names = [str(i % 30) for i in range(100)]  # each picture three times or more, in many classes
     held = held_out(digests_of(*names), np.arange(100) % 7)
-    sides = {name: {bool(h) for n, h in zip(names, held, strict=True) if n == name} for name in names}
+    sides = {
+        name: {bool(h) for n, h in zip(names, held, strict=True) if n == name} for name in names
+    }
     assert all(len(side) == 1 for side in sides.values())
     assert held.any()
     assert not held.all()

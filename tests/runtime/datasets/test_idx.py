@@ -125,7 +125,7 @@ def test_test_files_may_be_missing_as_a_pair(tmp_path, write_idx):
     for stem in (TEST_IMAGES, TEST_LABELS):
         (tmp_path / f"{stem}.gz").unlink()
     data = open_dataset(tmp_path)
-    assert [len(part) for part in data.splits.values()] == [60, 20, 20]
+    assert [len(part) for part in data.splits.values()] == [70, 10, 20]
 
 
 @pytest.mark.parametrize("stem", [IMAGES, LABELS, TEST_IMAGES, TEST_LABELS])
@@ -149,7 +149,7 @@ def gz(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         # the download broke off
         (IMAGES, lambda raw: raw[:1000], "cut off: the end of the gzip data"),
         # it broke off inside the head of the gzip file
-        (IMAGES, lambda raw: raw[:3], "is no IDX file: it begins with nothing"),
+        (IMAGES, lambda raw: raw[:3], "cut off, or there is nothing in it"),
         # only the checksum at the end is missing
         (LABELS, lambda raw: raw[:-4], "cut off: the end of the gzip data"),
         # a bit of the data fell over
@@ -157,7 +157,11 @@ def gz(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         # the data are whole, but not those of the checksum
         (LABELS, lambda raw: raw[:-8] + bytes(8), "gzip data are damaged"),
         # plain: cut off
-        (IMAGES, lambda raw: gzip.decompress(raw)[:-1], "announces 78400 bytes of data, it has 78399"),
+        (
+            IMAGES,
+            lambda raw: gzip.decompress(raw)[:-1],
+            "announces 78400 bytes of data, it has 78399",
+        ),
         # plain: too long
         (LABELS, lambda raw: gzip.decompress(raw) + b"x", "is too long"),
         # compressed: the content is shorter or longer than its header says
@@ -168,7 +172,7 @@ def gz(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         # cut off inside the header
         (IMAGES, lambda raw: gzip.decompress(raw)[:9], "cut off inside its header"),
         # 32-bit floating-point numbers
-        (IMAGES, gz(lambda c: c[:2] + b"\x0d" + c[3:]), "IDX type 0xd"),
+        (IMAGES, gz(lambda c: c[:2] + b"\x0d" + c[3:]), "IDX type 0x0d"),
         # four dimensions: a batch of colour pictures
         (
             IMAGES,
@@ -181,7 +185,11 @@ def gz(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         (IMAGES, lambda raw: bytes([0, 0, 8, 3]) + b"\xff" * 12 + b"x", "is cut off"),
         (IMAGES, lambda raw: gzip.compress(bytes([0, 0, 8, 3]) + b"\xff" * 12), "is cut off"),
         # fewer labels than images
-        (LABELS, lambda raw: bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]), "holds 2 labels, but there are 100"),
+        (
+            LABELS,
+            lambda raw: bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]),
+            "holds 2 labels, but there are 100",
+        ),
         # a label without a name
         (LABELS, gz(lambda c: c[:-1] + b"\x0a"), "holds the label 10"),
     ],
