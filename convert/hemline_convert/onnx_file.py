@@ -29,8 +29,10 @@ def onnx_from_keras(source: KerasSource) -> Any:
     signature = [tf.TensorSpec(source.card.input.tensor_shape, tf.uint8, name=INPUT_NAME)]
     function = tf.function(pixels_to_logits(source))
     model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=_OPSET)
-    _rename(model, model.graph.output[0].name, OUTPUT_NAME)
-    _rename(model, model.graph.input[0].name, INPUT_NAME)
+    _rename(model, _plain_names(model))
+    constants = sorted(model.graph.initializer, key=lambda constant: constant.name)
+    del model.graph.initializer[:], model.graph.value_info[:]
+    model.graph.initializer.extend(constants)
     del model.metadata_props[:]
     model.producer_name, model.producer_version, model.doc_string = "hemline", "", ""
     model.graph.name, model.graph.doc_string = "hemline", ""
@@ -38,13 +40,26 @@ def onnx_from_keras(source: KerasSource) -> Any:
     return model
 
 
-def _rename(model: Any, old: str, new: str) -> None:
+def _rename(model: Any, names: dict[str, str]) -> None:
     for node in model.graph.node:
-        node.input[:] = [new if name == old else name for name in node.input]
-        node.output[:] = [new if name == old else name for name in node.output]
-    for value in (*model.graph.input, *model.graph.output):
-        if value.name == old:
-            value.name = new
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+        node.name = node.output[0]
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.name = names.get(value.name, value.name)
+
+
+def _plain_names(model: Any) -> dict[str, str]:
+    """New names, by place in the graph: tf2onnx's count on through a process, so that the second conversion
+    of the same model would be another file.
+    """
+    names = {model.graph.input[0].name: INPUT_NAME, model.graph.output[0].name: OUTPUT_NAME}
+    for number, node in enumerate(model.graph.node):
+        for place, name in enumerate(node.input):
+            names.setdefault(name, f"{node.op_type.lower()}_{number}_input_{place}" if name else "")
+        for place, name in enumerate(node.output):
+            names.setdefault(name, f"{node.op_type.lower()}_{number}_output_{place}")
+    return names
 
 
 def described(model: Any, card: ModelCard) -> bytes:

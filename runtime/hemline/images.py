@@ -119,6 +119,10 @@ def _may_have_alpha(content: bytes) -> bool:
         if content[12:16] == b"VP8X":
             return bool(content[20] & 0x10)
         return content[12:16] == b"VP8L"
+    if content[4:12] == b"ftypavif":
+        # With 10 or 12 bits OpenCV would not say which of the two, so there the alpha is left out.
+        head = content[:4096]
+        return b":auxiliary:alpha" in head and b"pixi\0\0\0\0\x03\x08" in head
     return content[:4] in (b"GIF8", b"II*\0", b"MM\0*")
 
 

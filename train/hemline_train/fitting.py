@@ -195,4 +195,4 @@ class Fitting:
         return tuple(np.array(array) for array in self.model.get_weights())
 
     def _optimizer_arrays(self) -> Arrays:
-        return tuple(np.array(variable) for variable in self._optimizer.variables)
+        return tuple(np.array(variable.numpy()) for variable in self._optimizer.variables)

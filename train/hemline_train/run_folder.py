@@ -13,6 +13,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class RunFolder:
                 log = tuple(EpochLog(*row) for row in json.loads(str(file["log"])))
                 groups = [_group(file, name) for name in ("weights", "optimizer", "best_weights")]
             return FitState(log, *groups)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise UserError(
                 f"the checkpoint {self.checkpoint} cannot be read: {error}",
                 "delete it to train this run from its first epoch again",

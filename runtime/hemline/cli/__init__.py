@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # File names need not be UTF-8. In JSON `\\udcff` is even the right way to write such a byte.
+        # File names need not be UTF-8. In JSON `\udcff` is even the right way to write such a byte.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # Only the module of the command that is wanted is imported: start-up time is a feature.

@@ -121,7 +121,7 @@ def test_a_range_that_was_not_asked_for_is_thrown_away(serve, files, fetch, fold
 @pytest.mark.parametrize(
     "stale",
     [
-        lambda content: b"x" * 1000,  # the beginning of some other file
+        lambda _content: b"x" * 1000,  # the beginning of some other file
         lambda content: b"x" * len(content),  # as long as the file, but another (the server: 416)
         lambda content: content + b"surplus",  # longer than the file (the server: 416)
     ],
@@ -159,7 +159,7 @@ def test_after_a_wrong_checksum_the_next_mirror_is_asked_from_then_on(serve, fil
     assert len(good.requests) == 4
 
 
-def test_the_same_content_compressed_otherwise_is_right(serve, files, contents, fetch, folder):
+def test_the_same_content_compressed_otherwise_is_right(serve, contents, fetch, folder):
     mirror = serve({f"{s}.gz": gzip.compress(c, 1, mtime=1) for s, c in contents.items()})
     fetch(mirror)
     assert gzip.decompress((folder / BIG).read_bytes()) == contents["train-images-idx3-ubyte"]

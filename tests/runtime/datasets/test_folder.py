@@ -59,7 +59,7 @@ def test_a_folder_with_classes_gets_its_splits_by_the_held_out_rule(photos):
             assert part.source(i).startswith(data.labels[target])
 
 
-def test_names_and_order_of_files_do_not_change_the_split(photos, tmp_path):
+def test_names_and_order_of_files_do_not_change_the_split(photos):
     before = open_dataset(photos).split("test")
     contents = {before.encoded(i) for i in range(len(before))}
     for path in photos.glob("*/*"):
@@ -104,7 +104,7 @@ def test_sources_are_paths_below_the_folder(write_splits):
     assert sources(folder, "train")[-1] == "train/shirt/009.png"
 
 
-def test_the_evaluation_split_is_test_or_else_validation(write_splits, tmp_path):
+def test_the_evaluation_split_is_test_or_else_validation(write_splits):
     folder = write_splits("train", "val")
     assert open_dataset(folder).evaluation_split().name == "validation"
     shutil.copytree(folder / "val", folder / "test")

@@ -104,5 +104,5 @@ def test_the_same_picture_many_times_is_too_small_to_divide():
     images = np.zeros((9, 4, 4), np.uint8)
     images[:6] = np.arange(6, dtype=np.uint8)[:, None, None]
     same = ArraySplit("train", ("a", "b"), images, np.array([0] * 6 + [1] * 3), "data/train")
-    with pytest.raises(DataError, match="the class 'b' .* 0 different pictures"):
+    with pytest.raises(DataError, match=r"the class 'b' .* 0 different pictures"):
         with_missing_splits({"train": same}, "photos")

@@ -145,7 +145,7 @@ def gz(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     ("stem", "damage", "words"),
     [
         # the file is empty
-        (IMAGES, lambda raw: b"", "is empty"),
+        (IMAGES, lambda _raw: b"", "is empty"),
         # the download broke off
         (IMAGES, lambda raw: raw[:1000], "cut off: the end of the gzip data"),
         # it broke off inside the head of the gzip file
@@ -168,7 +168,7 @@ def gz(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         (IMAGES, gz(lambda c: c[:-1]), "is cut off: its header announces 78400"),
         (LABELS, gz(lambda c: c + b"x"), "holds more than the 108 bytes"),
         # a web page in place of the file
-        (IMAGES, lambda raw: b"<html>not found</html>", "is no IDX file: it begins with 3c 68"),
+        (IMAGES, lambda _raw: b"<html>not found</html>", "is no IDX file: it begins with 3c 68"),
         # cut off inside the header
         (IMAGES, lambda raw: gzip.decompress(raw)[:9], "cut off inside its header"),
         # 32-bit floating-point numbers
@@ -176,18 +176,18 @@ def gz(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         # four dimensions: a batch of colour pictures
         (
             IMAGES,
-            lambda raw: bytes([0, 0, 8, 4]) + b"\0\0\0\1" * 4 + b"x",
+            lambda _raw: bytes([0, 0, 8, 4]) + b"\0\0\0\1" * 4 + b"x",
             "an array of 4 dimensions",
         ),
         # no images
-        (IMAGES, lambda raw: bytes([0, 0, 8, 3]) + bytes(12), "holds no images"),
+        (IMAGES, lambda _raw: bytes([0, 0, 8, 3]) + bytes(12), "holds no images"),
         # a header that announces more than any memory holds
-        (IMAGES, lambda raw: bytes([0, 0, 8, 3]) + b"\xff" * 12 + b"x", "is cut off"),
-        (IMAGES, lambda raw: gzip.compress(bytes([0, 0, 8, 3]) + b"\xff" * 12), "is cut off"),
+        (IMAGES, lambda _raw: bytes([0, 0, 8, 3]) + b"\xff" * 12 + b"x", "is cut off"),
+        (IMAGES, lambda _raw: gzip.compress(bytes([0, 0, 8, 3]) + b"\xff" * 12), "is cut off"),
         # fewer labels than images
         (
             LABELS,
-            lambda raw: bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]),
+            lambda _raw: bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]),
             "holds 2 labels, but there are 100",
         ),
         # a label without a name

@@ -83,8 +83,9 @@ def test_a_bare_name_is_a_folder_below_hemline_data(home, write_pictures, tmp_pa
     assert open_dataset(f"{tmp_path}/photos/").name == "photos"
 
 
+@pytest.mark.usefixtures("home")
 def test_a_bare_name_is_a_folder_here_where_hemline_data_has_none(
-    home, write_pictures, tmp_path, monkeypatch
+    write_pictures, tmp_path, monkeypatch
 ):
     for label in ("dress", "shirt"):
         write_pictures(tmp_path / "mine" / label, 3)
@@ -118,7 +119,7 @@ def test_it_is_told_where_a_bare_name_was_looked_for(home):
 def test_a_wrong_hemline_data_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("HEMLINE_DATA", str(tmp_path / "gone"))
     for name in ("fashion-mnist", "photos"):
-        with pytest.raises(DataError, match="HEMLINE_DATA is .*gone, which is no folder"):
+        with pytest.raises(DataError, match=r"HEMLINE_DATA is .*gone, which is no folder"):
             open_dataset(name)
 
 
@@ -170,13 +171,13 @@ def test_reading_data_sets_imports_neither_network_nor_tensorflow():
 
 
 @pytest.fixture
-def real_home(monkeypatch: pytest.MonkeyPatch) -> Path:
+def real_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEMLINE_DATA", str(REAL_DATA))
-    return REAL_DATA
 
 
+@pytest.mark.usefixtures("real_home")
 @pytest.mark.skipif(not (REAL_DATA / "fashion-mnist").is_dir(), reason="no Fashion-MNIST here")
-def test_the_real_fashion_mnist_has_its_pictures_labels_and_splits(real_home):
+def test_the_real_fashion_mnist_has_its_pictures_labels_and_splits():
     begin = time.monotonic()
     data = open_dataset("fashion-mnist", download=False)
     assert time.monotonic() - begin < 5  # 0.8 s on a quiet desktop
@@ -212,8 +213,9 @@ def test_the_folder_of_the_real_fashion_mnist_is_known_by_its_content(tmp_path):
     assert data.labels == FASHION_MNIST_LABELS
 
 
+@pytest.mark.usefixtures("real_home")
 @pytest.mark.skipif(not (REAL_DATA / "garment-photos").is_dir(), reason="no garment photos here")
-def test_the_real_garment_photos_open_by_name(real_home):
+def test_the_real_garment_photos_open_by_name():
     data = open_dataset("garment-photos")
     assert {name: len(part) for name, part in data.splits.items()} == {
         "train": 3068,

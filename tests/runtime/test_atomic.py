@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from hemline import atomic
+from hemline.errors import UserError
+
+
+def test_a_file_is_written_into_folders_that_are_made_for_it(tmp_path):
+    path = tmp_path / "new" / "folder" / "text.json"
+    atomic.write_text(path, "Größe")
+    assert path.read_bytes() == "Größe".encode()
+    assert os.listdir(path.parent) == ["text.json"]
+
+
+def test_the_new_file_has_the_rights_of_any_other_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    atomic.write_bytes(tmp_path / "ours", b"")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_the_temporary_keeps_the_suffix_since_some_writers_go_by_it(tmp_path):
+    with atomic.replacing(tmp_path / "model.keras") as temporary:
+        assert temporary.suffix == ".keras"
+        assert temporary.parent == tmp_path
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SystemExit])
+def test_an_interruption_leaves_the_old_file_and_nothing_beside_it(tmp_path, error):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+
+    def interrupted() -> None:
+        with atomic.replacing(path) as temporary:
+            temporary.write_bytes(b"ne")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["model.tflite"]
+
+
+def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+    program = """
+        import os, signal, sys
+        from pathlib import Path
+        from hemline import atomic
+        with atomic.replacing(Path(sys.argv[1])) as temporary:
+            temporary.write_bytes(b"half of the ne")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(program), str(path)])
+    assert killed.returncode == -9
+    assert path.read_bytes() == b"old"
+    # Nobody can clean up after a kill; what is left is hidden and named as a part.
+    assert all(name.startswith(".") for name in os.listdir(tmp_path) if name != path.name)
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_file(small_disk):
+    path = small_disk / "model.tflite"
+    path.write_bytes(b"old")
+    with pytest.raises(UserError, match="no space is left") as caught:
+        atomic.write_bytes(path, bytes(200_000))
+    assert "--out" in caught.value.hint
+    assert path.read_bytes() == b"old"
+    assert os.listdir(small_disk) == ["model.tflite"]
+
+
+def test_a_folder_that_is_not_writable_is_told(read_only):
+    with pytest.raises(UserError, match="is not writable"):
+        atomic.write_bytes(read_only / "model.tflite", b"new")
+    with pytest.raises(UserError, match="is not writable"):
+        atomic.write_bytes(read_only / "folder" / "model.tflite", b"new")
+    assert os.listdir(read_only) == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path):
+    (tmp_path / "model.tflite").mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*model\.tflite"):
+        atomic.write_bytes(tmp_path / "model.tflite", b"new")
+    assert os.listdir(tmp_path) == ["model.tflite"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
+    (tmp_path / "out").write_bytes(b"a file")
+    with pytest.raises(UserError, match="cannot write"):
+        atomic.write_bytes(tmp_path / "out" / "model.tflite", b"new")

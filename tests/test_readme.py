@@ -1,0 +1,84 @@
+"""The README's commands and code are run, so that they cannot rot."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def hemline(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hemline", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        **options,
+    )
+
+
+def test_the_first_python_example_names_the_sneaker():
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    result = subprocess.run(
+        [sys.executable, "-c", code[1]], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert result.stderr == ""
+    assert result.stdout.startswith("Sneaker ")
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_the_two_commands_are_there(target):
+    assert f"make {target}" in README
+    dry = subprocess.run(
+        ["make", "-n", target], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert dry.returncode == 0, dry.stderr
+
+
+def test_every_command_and_option_of_the_readme_exists():
+    lines = re.findall(r"hemline (\w+)((?:[^`#\n|]|\|(?! ))*)", README)
+    commands = {"demo", "train", "convert", "parity", "classify", "models"}
+    used = {name for name, _ in lines if name in commands}
+    assert used == commands
+    for name in sorted(used):
+        help_text = hemline(name, "--help", check=True).stdout
+        for command, rest in lines:
+            if command == name:
+                for option in re.findall(r"(?<=\s)--?[a-z][a-z0-9-]*", rest):
+                    assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), (name, option)
+
+
+def test_the_figures_of_the_shipped_model_are_those_of_its_card():
+    from hemline.modelfile import load_model
+
+    metrics = load_model("paper").card.training["metrics"]
+    test = metrics["test"]
+    low, high = test["interval_95"]
+    assert f"{test['accuracy']:.4f} ({low:.4f}–{high:.4f})" in README
+    validation = metrics["validation"]
+    assert f"{validation['accuracy']:.4f} / {validation['loss']:.4f}" in README
+
+
+@pytest.mark.slow
+def test_the_demo_works_without_a_data_set_and_says_what_it_did(tmp_path, monkeypatch):
+    monkeypatch.delenv("HEMLINE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    result = hemline("demo", "--out", str(tmp_path / "demo"))
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert "Fashion-MNIST is not at hand" in result.stdout
+    assert "PASS" in result.stdout
+    assert "agree on 300 of 300 pictures" in result.stdout
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
+        "paper.golden.npz",
+        "paper.parity.json",
+        "paper_int8.onnx",
+        "paper_int8.tflite",
+    ]
