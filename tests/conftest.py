@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from hemline import models, samples
+from hemline.card import CARD_MEMBER, ModelCard
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -136,3 +138,19 @@ def _tmpfs(folder: Path, options: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def with_card() -> Callable[..., Path]:
+    """Writes a `.tflite` file anew with another card, or with none: `with_card(source, path, card)`."""
+
+    def write(source: Path, path: Path, card: ModelCard | None) -> Path:
+        with zipfile.ZipFile(source) as archive:
+            start = min(member.header_offset for member in archive.infolist())
+        path.write_bytes(source.read_bytes()[:start])
+        if card is not None:
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.writestr(CARD_MEMBER, card.to_json())
+        return path
+
+    return write

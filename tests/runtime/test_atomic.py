@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +11,15 @@ from hemline import atomic
 from hemline.errors import UserError
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_a_file_is_written_into_folders_that_are_made_for_it(tmp_path):
     path = tmp_path / "new" / "folder" / "text.json"
     atomic.write_text(path, "Größe")
     assert path.read_bytes() == "Größe".encode()
-    assert os.listdir(path.parent) == ["text.json"]
+    assert names_in(path.parent) == ["text.json"]
 
 
 def test_the_new_file_has_the_rights_of_any_other_new_file(tmp_path):
@@ -43,7 +47,7 @@ def test_an_interruption_leaves_the_old_file_and_nothing_beside_it(tmp_path, err
     with pytest.raises(error):
         interrupted()
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["model.tflite"]
+    assert names_in(tmp_path) == ["model.tflite"]
 
 
 def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
@@ -61,7 +65,7 @@ def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
     assert killed.returncode == -9
     assert path.read_bytes() == b"old"
     # Nobody can clean up after a kill; what is left is hidden and named as a part.
-    assert all(name.startswith(".") for name in os.listdir(tmp_path) if name != path.name)
+    assert all(name.startswith(".") for name in names_in(tmp_path) if name != path.name)
 
 
 def test_a_full_disk_is_told_and_leaves_the_old_file(small_disk):
@@ -71,7 +75,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(small_disk):
         atomic.write_bytes(path, bytes(200_000))
     assert "--out" in caught.value.hint
     assert path.read_bytes() == b"old"
-    assert os.listdir(small_disk) == ["model.tflite"]
+    assert names_in(small_disk) == ["model.tflite"]
 
 
 def test_a_folder_that_is_not_writable_is_told(read_only):
@@ -79,14 +83,14 @@ def test_a_folder_that_is_not_writable_is_told(read_only):
         atomic.write_bytes(read_only / "model.tflite", b"new")
     with pytest.raises(UserError, match="is not writable"):
         atomic.write_bytes(read_only / "folder" / "model.tflite", b"new")
-    assert os.listdir(read_only) == []
+    assert names_in(read_only) == []
 
 
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path):
     (tmp_path / "model.tflite").mkdir()
     with pytest.raises(UserError, match=r"cannot write .*model\.tflite"):
         atomic.write_bytes(tmp_path / "model.tflite", b"new")
-    assert os.listdir(tmp_path) == ["model.tflite"]
+    assert names_in(tmp_path) == ["model.tflite"]
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):

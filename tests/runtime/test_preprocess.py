@@ -42,7 +42,7 @@ def test_the_same_picture_as_colour_gives_the_same_tensor():
     [
         (56, 56),  # one halving
         (448, 448),  # four exact halvings
-        (448, 672),  # another aspect: stretched
+        (448, 672),  # four halvings, and half as much again in width
         (100, 150),  # a halving and a rest
         (57, 113),  # odd: a last row and column are left out
     ],
@@ -54,8 +54,10 @@ def test_halving_is_one_area_average_within_two_steps(height, width):
         cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), (28, 28), interpolation=cv2.INTER_AREA
     )
     difference = np.abs(Preprocessor(spec)(frame)[0].astype(int) - one_step)
-    exact = height % 28 == 0 and width % 28 == 0
-    assert difference.max() <= 2 if exact else difference.mean() <= 2
+    if {height, width} <= {28 * 2**n for n in range(8)}:
+        assert difference.max() <= 2
+    else:  # pixels on the edge of two averages are shared out differently
+        assert difference.mean() <= 2
 
 
 def test_colour_comes_out_in_rgb_order():

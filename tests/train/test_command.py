@@ -41,7 +41,7 @@ def test_a_run_prints_the_table_the_folder_and_the_next_step(
     assert f"next: hemline convert {folder / 'model.keras'} --int8" in out
     for split in ("train", "validation", "test"):
         assert split in out
-    assert "epoch 2, the last" in out
+    assert "2 epochs; the weights are those of epoch 2" in out
     lines = [line for line in err.splitlines() if line.startswith("epoch")]
     assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
     assert "s left" in lines[0]

@@ -225,10 +225,10 @@ def test_training_ends_with_the_epochs_or_with_patience(
 def test_a_killed_process_is_resumed_to_the_bits_of_an_uninterrupted_one(
     shapes: Path, tmp_path: Path
 ) -> None:
-    whole = train(config(shapes, tmp_path / "whole", epochs=40), silent)
+    whole = train(config(shapes, tmp_path / "whole", epochs=20), silent)
     program = (
         "from hemline_train import TrainingConfig, train\n"
-        f"train(TrainingConfig.recommended(data={str(shapes)!r}, epochs=40, batch_size=16, "
+        f"train(TrainingConfig.recommended(data={str(shapes)!r}, epochs=20, batch_size=16, "
         f"seed=7, out={str(tmp_path)!r}))\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -91,7 +91,7 @@ def outcome(result: TrainingResult) -> str:
             f"  {score.loss:>7.4f}"
         )
     kept = result.card.training["kept_epoch"]
-    which = "the best" if kept == result.best_epoch else "the last"
+    which = "with the lowest validation loss" if kept == result.best_epoch else "the last"
     lines += [
         f"{result.epochs} epochs; the weights are those of epoch {kept}, {which}",
         f"run folder: {result.folder}",

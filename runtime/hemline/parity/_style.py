@@ -30,7 +30,9 @@ thead th { background: var(--panel); color: var(--soft); font-size: .82rem; font
   white-space: nowrap; }
 .facts th { width: 13rem; color: var(--soft); font-weight: 400; }
 .overview td { white-space: nowrap; }
+.overview small { display: block; }
 small { color: var(--soft); font-size: .85em; }
+.facts small { white-space: nowrap; }
 ul { margin: .5rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
 .flips { display: grid; gap: .75rem;
   grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
@@ -45,6 +47,7 @@ dt { color: var(--soft); } dd { margin: 0; }
 .kind { font-weight: 600; }
 .lost { color: var(--bad); } .won { color: var(--good); } .other { color: var(--mixed); }
 @media (max-width: 34rem) {
-  .facts th { width: 8.5rem; } th, td { padding: .4rem .6rem; }
+  .facts th { width: 8.5rem; } th, td { padding: .4rem .55rem; } .overview { font-size: .9rem; }
+  .facts small { display: block; white-space: normal; }
   .flips { grid-template-columns: repeat(2, 1fr); gap: .5rem; } }
 """

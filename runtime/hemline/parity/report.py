@@ -14,7 +14,7 @@ from hemline import atomic
 from hemline.parity._style import STYLE
 from hemline.parity.reference import Reference
 from hemline.parity.result import Flip, ParityReport, ScoreErrors
-from hemline.parity.run import Measurement, PairAgreement, ParityRun
+from hemline.parity.run import Measurement, PairAgreement, ParityRun, all_candidates
 from hemline.parity.table import (
     interval,
     p_text,
@@ -29,8 +29,8 @@ MAX_FLIPS = 60  # pictures shown for each candidate
 _THUMBNAIL = 256  # pixels; larger pictures are shrunk, so that the page stays small
 _PIXEL_ART = 64  # up to this size a picture is enlarged with sharp pixels
 _KINDS = {  # the kind of a flip: its words on the page, and its colour
-    "right to wrong": ("lost: only the reference is right", "lost"),
-    "wrong to right": ("won: only this model is right", "won"),
+    "right to wrong": ("lost", "lost"),
+    "wrong to right": ("won", "won"),
     "both wrong": ("both wrong", "other"),
     "changed": ("changed", "other"),
 }
@@ -63,7 +63,7 @@ def page(run: ParityRun) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{state.upper()} – hemline parity</title><style>{STYLE}</style></head>\n<body>\n"
-        + "\n".join(body)
+        + "\n".join(body).replace(" %", "\N{NO-BREAK SPACE}%")
         + "\n</body></html>\n"
     )
 
@@ -71,9 +71,8 @@ def page(run: ParityRun) -> str:
 def _headline(run: ParityRun) -> str:
     """The verdict without the details, which follow below."""
     total = len(run.reports) + len(run.errors)
-    models = "the candidate is" if total == 1 else f"all {total} candidates are"
     if run:
-        return f"PASS: {models} still the same model"
+        return f"PASS: {all_candidates(total)} still the same model"
     failed = [report.candidate for report in run.reports if not report]
     failed += [error.candidate for error in run.errors]
     return f"FAIL: {len(failed)} of {total} – {', '.join(failed)}"
@@ -96,15 +95,15 @@ def _overview(reports: Sequence[ParityReport]) -> str:
         rows.append(
             (
                 _state(report),
-                f"<b>{escape(report.candidate)}</b>",
-                escape(report.backend),
-                size_text(report.model_bytes),
+                f"<b>{escape(report.candidate)}</b> <small>{escape(report.backend)}</small>",
                 f"{percent(report.agreeing, report.images)} "
                 f"<small>{report.agreeing} of {report.images}</small>",
                 f"{accuracy} <small>{interval(paired.candidate_correct, paired.images)}</small>",
+                f"{paired.right_to_wrong} <small>won {paired.wrong_to_right}</small>",
+                size_text(report.model_bytes),
             )
         )
-    head = ("", "Model", "Runs on", "Size", "Same answer", "Accuracy and 95 % interval")
+    head = ("", "Model", "Same answer", "Accuracy, 95 %", "Lost", "Size")
     return _table("overview", rows, head)
 
 
@@ -144,7 +143,7 @@ def _facts(report: ParityReport) -> str:
     if paired.images:
         rows += [
             ("Right answer", _rate(paired.candidate_correct, paired.images)),
-            ("Reference's", _rate(paired.reference_correct, paired.images)),
+            ("Reference right", _rate(paired.reference_correct, paired.images)),
             (
                 "Flips",
                 f"{paired.right_to_wrong} lost, {paired.wrong_to_right} won, "
@@ -168,7 +167,11 @@ def _flips(flips: Sequence[Flip], reference: Reference) -> str:
     shown = flips[:MAX_FLIPS]
     count = f"{len(flips)}" if len(shown) == len(flips) else f"{len(shown)} of {len(flips)}"
     figures = "\n".join(_figure(flip, reference) for flip in shown)
-    return f'<h3>Other answers than the reference: {count}</h3><div class="flips">{figures}</div>'
+    return (
+        f"<h3>Other answers than the reference: {count}</h3>"
+        '<p class="soft">lost: only the reference is right; won: only this model is right</p>'
+        f'<div class="flips">{figures}</div>'
+    )
 
 
 def _figure(flip: Flip, reference: Reference) -> str:
@@ -220,7 +223,7 @@ def _rate(count: int, total: int) -> str:
 def _errors(errors: ScoreErrors) -> str:
     if not math.isfinite(errors.max):
         return "no score is a number"
-    return f"mean {errors.mean:.4f}, largest {errors.max:.4f}"
+    return f"mean {errors.mean:.2g}, largest {errors.max:.2g}"
 
 
 def _confidence(probability: float) -> str:

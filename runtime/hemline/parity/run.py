@@ -79,8 +79,7 @@ class ParityRun:
         """One line: PASS or FAIL, and why."""
         reports = self.reports
         if self.passed:
-            what = "the candidate is" if len(reports) == 1 else f"all {len(reports)} candidates are"
-            return f"PASS: {what} within the gate ({self.gate})"
+            return f"PASS: {all_candidates(len(reports))} within the gate ({self.gate})"
         reasons = [
             f"{report.candidate}: {'; '.join(report.failures)}" for report in reports if not report
         ]
@@ -131,6 +130,13 @@ def measure(
         pairs = tuple(_pair(a, b) for a, b in combinations(reports, 2))
         measurements.append(Measurement(reference, tuple(reports), pairs))
     return ParityRun(gate, tuple(measurements), tuple(all_errors))
+
+
+def all_candidates(count: int) -> str:
+    """`the candidate is`, `both candidates are`, `all 3 candidates are`."""
+    if count == 1:
+        return "the candidate is"
+    return "both candidates are" if count == 2 else f"all {count} candidates are"
 
 
 def _pair(a: ParityReport, b: ParityReport) -> PairAgreement:

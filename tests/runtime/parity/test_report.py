@@ -36,8 +36,8 @@ def _read(html):
 
 
 @pytest.fixture
-def run_of(model, weights, pack):
-    """Measures matrices against a pack; by default one good and one shuffled."""
+def run_of(model, pack):
+    """Measures matrices against a pack."""
 
     def run(*matrices, against=pack, card=None):
         names = [f"tiny_{k}.tflite" for k in range(len(matrices))]
@@ -120,7 +120,7 @@ def test_unknown_truth_leaves_accuracy_out(run_of, weights, pack):
 
 def test_candidates_are_compared_among_each_other(run_of, weights):
     run = run_of(weights, weights, weights[:, [1, 2, 0]])
-    assert [pair.agreeing for pair in run.measurements[0].pairs][0] == 200
+    assert [pair.agreeing for pair in run.measurements[0].pairs][:1] == [200]
     assert "Agreement among the candidates" in page(run)
 
 

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hemline import backends, models
+from hemline.backends import open_backend
+from hemline.errors import ModelError, UserError
+from hemline.parity.golden import GoldenPack
+
+
+@pytest.fixture(scope="module")
+def pack() -> GoldenPack:
+    path = models.golden_path_of("paper")
+    assert path is not None
+    return GoldenPack.load(path)
+
+
+def logits(backend, tensors) -> np.ndarray:
+    return np.array([backend.logits(tensor[None]) for tensor in tensors])
+
+
+def test_litert_and_onnx_runtime_agree_within_one_step(pack, paper_tflite, paper_onnx):
+    pytest.importorskip("onnxruntime")
+    litert = logits(open_backend(paper_tflite), pack.tensors)
+    onnx = logits(open_backend(paper_onnx), pack.tensors)
+    step = np.diff(np.unique(litert)).min()
+    assert np.abs(litert - onnx).max() <= step * 1.01
+    assert (litert.argmax(axis=1) == onnx.argmax(axis=1)).mean() > 0.99
+
+
+def test_the_shipped_files_carry_the_same_card(paper_tflite, paper_onnx):
+    pytest.importorskip("onnxruntime")
+    assert open_backend(paper_tflite).card_json == open_backend(paper_onnx).card_json
+
+
+@pytest.mark.parametrize("name", ["paper_tflite", "paper_onnx"])
+def test_pixels_go_in_and_float_logits_come_out(name, request, pack):
+    path = request.getfixturevalue(name)
+    if path.suffix == ".onnx":
+        pytest.importorskip("onnxruntime")
+    backend = open_backend(path)
+    assert (backend.input.shape, backend.input.dtype) == ((1, 28, 28, 1), np.uint8)
+    assert (backend.output.shape, backend.output.dtype) == ((1, 10), np.float32)
+    assert backend.logits(pack.tensors[:1]).shape == (10,)
+    assert backend.version
+
+
+@pytest.mark.parametrize("name", ["paper_tflite", "paper_onnx"])
+def test_an_answer_is_the_callers_and_does_not_change_with_the_next(name, request, pack):
+    path = request.getfixturevalue(name)
+    if path.suffix == ".onnx":
+        pytest.importorskip("onnxruntime")
+    backend = open_backend(path)
+    first = backend.logits(pack.tensors[:1])
+    kept = first.copy()
+    backend.logits(pack.tensors[-1:])
+    assert np.array_equal(first, kept)
+
+
+def test_threads_do_not_change_the_answer(pack, paper_tflite):
+    one = logits(open_backend(paper_tflite), pack.tensors[:50])
+    two = logits(open_backend(paper_tflite, num_threads=2), pack.tensors[:50])
+    assert np.array_equal(one, two)
+
+
+def test_the_file_decides_the_backend(paper_tflite, paper_onnx):
+    pytest.importorskip("onnxruntime")
+    assert open_backend(paper_tflite).name == "litert"
+    assert open_backend(paper_onnx).name == "onnxruntime"
+
+
+@pytest.mark.parametrize(
+    ("backend", "error", "said"),
+    [
+        ("onnxruntime", ModelError, "does not run .tflite files"),  # the other kind
+        ("keras", ModelError, "does not run .tflite files"),
+        ("tflite", UserError, "no backend 'tflite'"),  # nearly
+        ("", UserError, "no backend ''"),  # an unset variable of a script
+    ],
+)
+def test_a_backend_that_cannot_be_is_refused_with_the_choice(paper_tflite, backend, error, said):
+    with pytest.raises(error, match=said) as caught:
+        open_backend(paper_tflite, backend=backend)
+    assert "litert" in caught.value.hint
+
+
+def test_a_backend_that_is_not_installed_is_told_with_what_installs_it(paper_tflite, monkeypatch):
+    monkeypatch.setattr(backends, "_is_installed", lambda module: module == "onnxruntime")
+    with pytest.raises(UserError, match="no installed backend") as caught:
+        open_backend(paper_tflite)
+    assert "pip install ai-edge-litert" in caught.value.hint
+    with pytest.raises(UserError, match="no installed backend") as caught:
+        open_backend(paper_tflite, backend="tflite-runtime")
+    assert caught.value.hint == "install one: pip install tflite-runtime"
+
+
+def test_a_shipped_name_means_the_file_that_can_be_run_here(monkeypatch):
+    assert models.path_of("paper").suffix == ".tflite"
+    assert models.path_of("paper", "onnxruntime").suffix == ".onnx"
+    assert models.path_of("paper", "keras").suffix == ".keras"
+    assert models.path_of("no such model") is None
+    monkeypatch.setattr(backends, "_is_installed", lambda module: module == "onnxruntime")
+    assert models.path_of("paper").suffix == ".onnx"
+
+
+def test_where_only_onnx_runtime_is_installed_the_name_of_a_model_is_enough(
+    hemline, hiding, picture
+):
+    pytest.importorskip("onnxruntime")
+    environment = hiding("ai_edge_litert", "tflite_runtime", "tensorflow")
+    done = hemline("classify", picture, "--json", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert '"label": "Bag"' in done.stdout
+    assert '"backend": "onnxruntime"' in done.stdout
+
+
+@pytest.mark.slow
+def test_tensorflows_interpreter_answers_as_litert_does(pack, paper_tflite):
+    pytest.importorskip("tensorflow")
+    litert = logits(open_backend(paper_tflite), pack.tensors[:100])
+    tensorflow = logits(open_backend(paper_tflite, backend="tensorflow"), pack.tensors[:100])
+    step = np.diff(np.unique(litert)).min()
+    assert np.abs(litert - tensorflow).max() <= step * 1.01
+
+
+@pytest.mark.slow
+def test_the_keras_source_is_a_backend_and_gives_the_golden_scores(pack):
+    pytest.importorskip("tensorflow")
+    path = models.source_path_of("paper")
+    assert path is not None
+    scores = logits(open_backend(path), pack.tensors[:100])
+    assert np.abs(scores - pack.scores[:100]).max() < 1e-3

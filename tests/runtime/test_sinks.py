@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+
+from hemline.batch import Outcome
+from hemline.classifier import Classification, Latency
+from hemline.sinks import CsvSink, JsonSink, TextSink
+
+TOP = [("Bag", 0.75), ("Coat", 0.2), ("Dress", 0.05)]
+ANSWER = Classification("Bag", 0.75, TOP, Latency(0.5, 0.25, 0.8))
+UNSURE = Classification("unknown", 0.75, TOP, Latency(0.5, 0.25, 0.8))
+OUTCOMES = [
+    Outcome("a, \"b\"\n'c' Größe.jpg", None, ANSWER),
+    Outcome("film.mp4", 0, ANSWER),
+    Outcome("film.mp4", 1, UNSURE),
+    Outcome("broken.jpg", None, None, "broken.jpg is cut off; copy it again"),
+]
+
+
+def written(make, outcomes=OUTCOMES) -> str:
+    out = io.StringIO()
+    sink = make(out)
+    for outcome in outcomes:
+        sink.write(outcome)
+    sink.close()
+    return out.getvalue()
+
+
+def test_json_has_one_object_a_line_with_the_promised_fields():
+    lines = written(lambda out: JsonSink(out, "paper", "litert")).splitlines()
+    picture, frame, unsure, error = map(json.loads, lines)
+    assert picture == {
+        "source": OUTCOMES[0].source,
+        "frame": None,
+        "label": "Bag",
+        "confidence": 0.75,
+        "top": [
+            {"label": "Bag", "confidence": 0.75},
+            {"label": "Coat", "confidence": 0.2},
+            {"label": "Dress", "confidence": 0.05},
+        ],
+        "latency_ms": {"preprocess": 0.5, "inference": 0.25, "total": 0.8},
+        "model": "paper",
+        "backend": "litert",
+    }
+    assert list(frame) == list(picture)
+    assert (frame["source"], frame["frame"]) == ("film.mp4", 0)
+    assert unsure["label"] == "unknown"
+    assert unsure["top"][0]["label"] == "Bag"
+    assert error == {"source": "broken.jpg", "error": "broken.jpg is cut off; copy it again"}
+
+
+def test_csv_reads_back_with_names_that_need_quoting():
+    text = written(lambda out: CsvSink(out, "paper", "litert", top_k=3))
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert all(None not in row and None not in row.values() for row in rows)  # no row too long
+    assert [row["source"] for row in rows] == [outcome.source for outcome in OUTCOMES]
+    assert [row["frame"] for row in rows] == ["", "0", "1", ""]
+    assert rows[0]["label"] == "Bag"
+    assert (rows[0]["label_2"], float(rows[0]["confidence_2"])) == ("Coat", 0.2)
+    assert (rows[0]["label_3"], float(rows[0]["confidence_3"])) == ("Dress", 0.05)
+    assert (rows[0]["model"], rows[0]["backend"], rows[0]["error"]) == ("paper", "litert", "")
+    assert float(rows[0]["total_ms"]) == 0.8
+    assert rows[3]["error"].startswith("broken.jpg is cut off")
+    assert rows[3]["label"] == ""
+
+
+def test_csv_with_one_label_has_no_columns_for_runners_up():
+    one = Classification("Bag", 0.75, TOP[:1], Latency(0, 0, 0))
+    text = written(
+        lambda out: CsvSink(out, "paper", "litert", top_k=1), [Outcome("a.jpg", None, one)]
+    )
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert "label_2" not in row
+    assert row["error"] == ""
+
+
+def test_piped_text_has_one_line_each_and_errors_go_elsewhere(capsys):
+    lines = written(lambda out: TextSink(out, "paper", "litert"), OUTCOMES[1:]).splitlines()
+    assert lines == [
+        "film.mp4 #0: Bag 75.0 %  (Coat 20.0 %, Dress 5.0 %)",
+        "film.mp4 #1: unknown 75.0 %  (Bag 75.0 %, Coat 20.0 %, Dress 5.0 %)",
+    ]
+    assert capsys.readouterr().err == "error: broken.jpg is cut off; copy it again\n"
+
+
+def test_on_a_terminal_the_frames_of_a_video_share_one_changing_line(capsys):
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as out:
+        sink = TextSink(out, "paper", "litert")
+        for outcome in [*OUTCOMES[1:], Outcome("a.jpg", None, ANSWER)]:
+            sink.write(outcome)
+        sink.close()
+        text = os.read(master, 10_000).decode()
+    os.close(master)
+    changing, picture = text.replace("\r\n", "\n").strip("\n").split("\n")
+    assert changing.count("\r") == 2
+    assert "frames/s" in changing
+    assert picture == "a.jpg: Bag 75.0 %  (Coat 20.0 %, Dress 5.0 %)"
+    assert "broken.jpg" in capsys.readouterr().err
+
+
+def test_an_open_line_is_ended_at_the_end(capsys):
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as out:
+        sink = TextSink(out, "paper", "litert")
+        sink.write(OUTCOMES[1])
+        sink.close()
+        text = os.read(master, 10_000).decode()
+    os.close(master)
+    assert text.endswith("\n")
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from hemline.errors import DeviceError, UserError
+from hemline.sources import Source, expand, frames_of_camera, frames_of_video
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def names_of(sources: list[Source], folder: Path) -> list[str]:
+    assert all(source.kind == "picture" for source in sources)
+    return [os.path.relpath(source.name, folder) for source in sources]
+
+
+def video(path: Path, codec: str, frames: int = 6) -> Path:
+    """Grey frames of the levels 20, 60, 100, …"""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 10, (64, 48))
+    if not writer.isOpened():
+        pytest.skip(f"this OpenCV writes no {codec}")
+    for number in range(frames):
+        writer.write(np.full((48, 64, 3), 20 + 40 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_folder_gives_its_pictures_sorted_with_those_of_its_folders(tmp_path):
+    touch(tmp_path, "b.jpg", "a.PNG", "c/z.webp", "c/y.jpeg", "B.jpg", "notes.txt", "film.mp4")
+    assert names_of(expand([str(tmp_path)]), tmp_path) == [
+        "B.jpg", "a.PNG", "b.jpg", "c/y.jpeg", "c/z.webp"
+    ]  # fmt: skip
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    touch(tmp_path, ".hidden.jpg", ".thumbnails/a.jpg", "._a.jpg", "a.jpg", "sub/.x/b.jpg")
+    assert names_of(expand([str(tmp_path)]), tmp_path) == ["a.jpg"]
+
+
+def test_a_hidden_file_that_is_named_is_taken(tmp_path):
+    touch(tmp_path, ".hidden.jpg")
+    path = str(tmp_path / ".hidden.jpg")
+    assert expand([path]) == [Source(path, "picture")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.jpg", ["a.jpg", "b.jpg"]),  # of one folder
+        ("**/*.jpg", ["a.jpg", "b.jpg", "sub/c.jpg"]),  # of all folders
+        ("?.jpg", ["a.jpg", "b.jpg"]),
+        ("[ab].*", ["a.jpg", "b.jpg", "b.png"]),
+        ("s*", ["sub/c.jpg"]),  # a folder that matches gives its pictures
+    ],
+)
+def test_a_glob_gives_what_it_matches_sorted(tmp_path, pattern, expected):
+    touch(tmp_path, "b.jpg", "a.jpg", "b.png", "sub/c.jpg")
+    assert names_of(expand([str(tmp_path / pattern)]), tmp_path) == expected
+
+
+@pytest.mark.parametrize("name", ["shoe[1].jpg", "what?.jpg", "all*.jpg", "[a].jpg", "[!x].jpg"])
+def test_a_name_that_looks_like_a_glob_is_a_name_where_there_is_such_a_file(tmp_path, name):
+    touch(tmp_path, name, "shoe1.jpg")
+    assert names_of(expand([str(tmp_path / name)]), tmp_path) == [name]
+    assert name in names_of(expand([str(tmp_path / "*")]), tmp_path)
+    assert name in names_of(expand([str(tmp_path)]), tmp_path)
+
+
+def test_a_link_to_nothing_that_looks_like_a_glob_does_not_loop(tmp_path):
+    (tmp_path / "a[1].jpg").symlink_to(tmp_path / "gone.jpg")
+    assert names_of(expand([str(tmp_path / "*.jpg")]), tmp_path) == ["a[1].jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing.jpg", "there is no such file or folder"),
+        ("*.gif", "no file has such a name"),
+        ("empty", "no picture in this folder"),
+        ("texts", "no picture in this folder"),
+        ("", "there is no such file or folder"),  # an unset variable of a script
+    ],
+)
+def test_what_is_not_there_is_kept_as_a_problem_and_the_rest_is_done(tmp_path, name, said):
+    touch(tmp_path, "a.jpg", "texts/a.txt")
+    (tmp_path / "empty").mkdir()
+    problem, good = expand([str(tmp_path / name) if name else "", str(tmp_path / "a.jpg")])
+    assert problem.kind == "nothing"
+    assert said in problem.problem
+    assert good.kind == "picture"
+
+
+@pytest.mark.parametrize(
+    ("argument", "kind"),
+    [
+        ("-", "standard input"),
+        ("rtsp://camera.local/stream", "stream"),
+        ("http://127.0.0.1:8080/", "stream"),
+        ("film.MP4", "video"),
+        ("film.avi", "video"),
+        ("a.jpg", "picture"),
+        ("without suffix", "picture"),  # its content decides
+    ],
+)
+def test_the_kind_of_a_source(tmp_path, monkeypatch, argument, kind):
+    touch(tmp_path, "film.MP4", "film.avi", "a.jpg", "without suffix")
+    monkeypatch.chdir(tmp_path)
+    assert [source.kind for source in expand([argument])] == [kind]
+
+
+@pytest.mark.parametrize(("name", "codec"), [("film.avi", "MJPG"), ("film.mp4", "mp4v")])
+def test_a_video_gives_all_its_frames_in_order(tmp_path, name, codec):
+    levels = [frame.mean() for frame in frames_of_video(str(video(tmp_path / name, codec)))]
+    assert levels == pytest.approx([20, 60, 100, 140, 180, 220], abs=6)
+
+
+def test_a_video_is_released_when_one_stops_early(tmp_path, monkeypatch):
+    path = video(tmp_path / "film.avi", "MJPG")
+    opened = []
+
+    class Recorder:
+        def __init__(self, name: str) -> None:
+            self.capture, self.released = real(name), False
+            opened.append(self)
+
+        def __getattr__(self, name: str):
+            return getattr(self.capture, name)
+
+        def release(self) -> None:
+            self.released = True
+            self.capture.release()
+
+    real = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", Recorder)
+    frames = frames_of_video(str(path))
+    next(frames)
+    frames.close()
+    assert [capture.released for capture in opened] == [True]
+
+
+@pytest.mark.parametrize("content", [b"", b"no film\n", None], ids=["empty", "text", "cut off"])
+def test_a_broken_video_is_told_in_words(tmp_path, content, capfd):
+    path = video(tmp_path / "film.mp4", "mp4v")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(DeviceError, match="cannot be opened as a video"):
+        list(frames_of_video(str(path)))
+    assert capfd.readouterr().err == ""  # FFmpeg keeps its own words for itself
+
+
+@pytest.mark.parametrize(
+    ("camera", "error", "said"),
+    [
+        ("97", DeviceError, "there is no camera /dev/video97"),
+        ("/dev/video98", DeviceError, "there is no camera /dev/video98"),
+        ("/dev/null", DeviceError, "cannot be opened"),  # a device, but no camera
+        ("http://127.0.0.1:9/", DeviceError, "cannot be opened as a video"),  # nobody listens
+        ("front door", UserError, "is not a camera that hemline knows"),
+    ],
+)
+def test_a_camera_that_is_not_there_is_told_with_a_hint(camera, error, said):
+    with pytest.raises(error) as caught:
+        next(frames_of_camera(camera))
+    assert said in caught.value.problem
+    assert caught.value.hint
