@@ -20,6 +20,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from hemline.atomic import write_text
 from hemline.errors import UserError
 from hemline.models import DEFAULT
 from hemline.preprocess import Frame
@@ -151,7 +152,8 @@ def photo(seed: int, size_wh: tuple[int, int]) -> Frame:
         colour = random_.uniform(15, 150, 3).tolist()
         cv2.ellipse(image, centre, axes, random_.uniform(0, 180), 0, 360, colour, -1, cv2.LINE_AA)
     image += random_.normal(0, 4, image.shape[:2]).astype(np.float32)[..., None]
-    return np.clip(image, 0, 255).astype(np.uint8)
+    grained: Frame = np.clip(image, 0, 255).astype(np.uint8)
+    return grained
 
 
 def parser(description: str, rounds: int, warm_up: int) -> argparse.ArgumentParser:
@@ -212,7 +214,7 @@ def main(
             "settings": settings | {"seed": SEED},
             "comparisons": [comparison.as_json() for comparison in comparisons],
         }
-        arguments.json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_text(arguments.json, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return 0
 
 

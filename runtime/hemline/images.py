@@ -11,19 +11,11 @@ import os
 import struct
 from pathlib import Path
 
-# Read by OpenCV when it decodes its first picture: the largest one that this process will accept.
-MAX_MEGAPIXELS = 200
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
+import numpy as np
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-
-from hemline.errors import ImageError  # noqa: E402
-from hemline.preprocess import Frame  # noqa: E402
-
-if "OPENCV_LOG_LEVEL" not in os.environ:
-    # A broken picture is told in our own words; OpenCV's would come on top, once for each file.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+from hemline._opencv import cv2
+from hemline.errors import ImageError
+from hemline.preprocess import Frame
 
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .webp .bmp .dib .gif .tif .tiff .pgm .ppm .pbm .pnm .avif .jp2".split()

@@ -61,6 +61,10 @@ def find_model(model: str | Path, backend: str | None = None) -> Path:
         ModelError: It is neither.
     """
     path = Path(model)
+    if not str(model):
+        raise ModelError(
+            "the name of the model is empty", f"shipped are: {', '.join(models.names())}"
+        )
     if path.suffix in MODEL_SUFFIXES and path.is_file():
         return path
     shipped = models.path_of(str(model), backend)

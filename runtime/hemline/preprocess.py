@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hemline._opencv import cv2
 from hemline.card import InputSpec
 from hemline.errors import ImageError
 

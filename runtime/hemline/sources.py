@@ -10,14 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
-
+from hemline._opencv import cv2
 from hemline.errors import DeviceError, ImageError, UserError
 from hemline.images import IMAGE_SUFFIXES, decode_image
 from hemline.preprocess import Frame
-
-# FFmpeg says on standard error what it thinks of a broken video; we say it in our own words.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .mjpeg .mjpg".split())
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")

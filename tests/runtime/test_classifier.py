@@ -84,7 +84,7 @@ def test_top_k_is_as_long_as_asked_for_and_as_there_are_classes(asked, got):
         ({"num_threads": 0}, "number of threads is 0"),
         ({"backend": "magic"}, "no backend 'magic'"),
         ({"model": "papper"}, "no shipped model of that name"),
-        ({"model": ""}, "no shipped model of that name"),
+        ({"model": ""}, "name of the model is empty"),  # an unset variable of a script
     ],
 )
 def test_impossible_wishes_are_refused_in_words(options, said):

@@ -20,6 +20,7 @@ import pytest
 
 import hemline as package
 from hemline.classifier import Classifier
+from hemline.cli import main
 
 
 def test_help_lists_every_command_and_how_to_begin(hemline):
@@ -59,12 +60,14 @@ def test_the_version_is_the_packages(hemline):
         (["classify", "a.jpg", "--jso"], "unrecognized arguments"),  # a shortened option
     ],
 )
-def test_what_cannot_be_meant_ends_with_2_and_a_line(hemline, arguments, said):
-    done = hemline(*arguments)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+def test_what_cannot_be_meant_ends_with_2_and_a_line(capsys, arguments, said):
+    try:
+        code = main(arguments)
+    except SystemExit as ending:  # argparse's way
+        code = ending.code
+    output = capsys.readouterr()
+    assert (code, output.out) == (2, "")
+    assert said in output.err
 
 
 def test_models_lists_what_is_shipped(hemline):
@@ -119,7 +122,7 @@ def test_a_file_name_that_is_no_utf8_comes_back_from_json(hemline, picture):
     name = os.fsencode(picture.parent) + b"/caf\xe9.jpg"
     os.rename(picture, name)  # noqa: PTH104 - a Path cannot hold the bytes
     environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:strict"}
-    for options in (["--json"], ["--csv"], []):
+    for options in (["--json"], []):
         done = hemline("classify", picture.parent, *options, env=environment)
         assert done.returncode == 0, done.stderr
         if options == ["--json"]:
@@ -130,7 +133,7 @@ def test_an_error_line_is_not_lost_however_many_workers_there_are(hemline, pictu
     (picture.parent / "a broken one.jpg").write_bytes(b"")
     for number in range(20):
         shutil.copy(picture, picture.parent / f"{number}.jpg")
-    for _ in range(3):
+    for _ in range(2):
         done = hemline("classify", picture.parent, "--workers", "16")
         assert done.returncode == 1
         assert done.stderr.count("error: ") == 1
@@ -241,12 +244,11 @@ def test_a_video_has_a_line_a_frame_and_a_broken_one_does_not_stop_the_rest(heml
 # Interrupted, and nobody listening
 
 
-@pytest.fixture
-def large_folder(tmp_path: Path, garments: list[Path]) -> Path:
+@pytest.fixture(scope="module")
+def large_folder(tmp_path_factory: pytest.TempPathFactory, garments: list[Path]) -> Path:
     """A folder that takes many seconds."""
-    folder = tmp_path / "large"
-    folder.mkdir()
-    for number in range(5000):
+    folder = tmp_path_factory.mktemp("large")
+    for number in range(3000):
         (folder / f"{number}.jpg").symlink_to(garments[number % len(garments)])
     return folder
 
@@ -261,7 +263,7 @@ def test_control_c_ends_with_130_and_whole_lines(large_folder):
     assert process.returncode == 130
     assert said == "hemline: interrupted\n"
     lines = (first + rest).splitlines()
-    assert len(lines) < 5000
+    assert len(lines) < 3000
     assert all("label" in json.loads(line) for line in lines)
 
 

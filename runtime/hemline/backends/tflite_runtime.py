@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from hemline.backends._tflite import TfliteBackend
+from hemline.backends._flatbuffer import is_whole
+from hemline.backends._tflite import TFLITE_IDENTIFIER, TfliteBackend
+from hemline.errors import ModelError
 
 
 class TfliteRuntimeBackend(TfliteBackend):
@@ -12,6 +15,13 @@ class TfliteRuntimeBackend(TfliteBackend):
 
     name = "tflite-runtime"
     module = "tflite_runtime"
+
+    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+        if content[4:8] == TFLITE_IDENTIFIER and not is_whole(content):
+            raise ModelError(
+                f"{path} is damaged: a part of it is missing", "copy or convert the model again"
+            )
+        super().__init__(path, content, num_threads)
 
     def _interpreter_class(self) -> tuple[Any, str]:
         import tflite_runtime

@@ -1,0 +1,16 @@
+"""The one place that imports OpenCV first: it reads these settings while it is loaded, or soon after."""
+
+from __future__ import annotations
+
+import os
+
+# The largest picture that this process will accept.
+MAX_MEGAPIXELS = 200
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_MEGAPIXELS * 1_000_000))
+# A broken picture or video is told in our own words; OpenCV's and FFmpeg's would come on top.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+import cv2  # noqa: E402
+
+__all__ = ["MAX_MEGAPIXELS", "cv2"]
