@@ -156,6 +156,16 @@ def photo(seed: int, size_wh: tuple[int, int]) -> Frame:
     return grained
 
 
+def child_environment(folder: str) -> dict[str, str]:
+    """The environment of the measured processes: Python keeps all bytecode below `folder`.
+
+    pip compiles what it installs. A checkout is compiled when it first runs, and never where
+    PYTHONDONTWRITEBYTECODE is set; ours would then be compiled at each start, and the peer would not.
+    """
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return environment | {"PYTHONPYCACHEPREFIX": str(Path(folder) / "bytecode")}
+
+
 def parser(description: str, rounds: int, warm_up: int) -> argparse.ArgumentParser:
     """The options that all benchmarks have."""
     made = argparse.ArgumentParser(

@@ -39,14 +39,15 @@ def measure(arguments: argparse.Namespace) -> list[Comparison]:
     """The library and the command, both against `cv2.imread` in a pool."""
     if arguments.pictures < 2:
         raise UserError("one picture is no folder", "give --pictures 2 or more")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as bytecode:
+        environment = _measure.child_environment(bytecode)
         names = make_pictures(Path(folder), arguments)
         seconds = _measure.seconds_of_rounds(
             {
                 "library": lambda: classify_all(folder, arguments),
-                "command": lambda: run_command([folder], arguments),
+                "command": lambda: run_command([folder], arguments, environment),
                 # The same two threads and models, so the difference is what the other pictures cost.
-                "start-up": lambda: run_command(names[:2], arguments),
+                "start-up": lambda: run_command(names[:2], arguments, environment),
                 "imread": lambda: read_all(names, arguments.workers),
             },
             arguments.rounds,
@@ -105,12 +106,19 @@ def classify_all(folder: str, arguments: argparse.Namespace) -> None:
             raise UserError(f"a picture was not classified: {outcome.error}")
 
 
-def run_command(sources: list[str], arguments: argparse.Namespace) -> None:
+def run_command(
+    sources: list[str], arguments: argparse.Namespace, environment: dict[str, str]
+) -> None:
     """A whole process, its answers thrown away."""
     command = [sys.executable, "-m", "hemline", "classify", *sources, "--json"]
     command += ["--model", arguments.model, "--workers", str(arguments.workers)]
     done = subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment,
     )
     if done.returncode != 0:
         raise UserError(f"hemline classify returned {done.returncode}", done.stderr.strip())

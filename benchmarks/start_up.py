@@ -37,8 +37,9 @@ def measure(arguments: argparse.Namespace) -> list[Comparison]:
             commands["hemline"] = [str(script), *classify]
         else:
             print(f"there is no {script}, so the console script is left out")
-        candidates = {name: _process(command) for name, command in commands.items()}
-        candidates[IMPORTS] = _process([sys.executable, "-c", IMPORTS])
+        commands[IMPORTS] = [sys.executable, "-c", IMPORTS]
+        environment = _measure.child_environment(folder)
+        candidates = {name: _process(command, environment) for name, command in commands.items()}
         seconds = _measure.seconds_of_rounds(candidates, arguments.rounds, arguments.warm_up)
     milliseconds = {name: [1e3 * s for s in values] for name, values in seconds.items()}
     return [
@@ -51,12 +52,13 @@ def measure(arguments: argparse.Namespace) -> list[Comparison]:
             TARGET,
         )
         for name in commands
+        if name != IMPORTS
     ]
 
 
-def _process(command: list[str]) -> Callable[[], None]:
+def _process(command: list[str], environment: dict[str, str]) -> Callable[[], None]:
     def run() -> None:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode != 0:
             raise UserError(f"{' '.join(command)} returned {done.returncode}", done.stderr.strip())
 

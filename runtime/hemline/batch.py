@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
+from hemline._opencv import cv2
 from hemline.classifier import Classification, Classifier
 from hemline.errors import UserError
 from hemline.images import read_image
 from hemline.preprocess import Frame
 from hemline.sources import Source, frames_of_video, read_standard_input
+
+_CHUNK = 16  # pictures that a thread takes at a time, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +104,32 @@ def _pictures(
     workers = min(workers, len(sources))
     idle = deque([classifier, *(make() for _ in range(workers - 1))])
 
-    def work(name: str) -> Outcome:
+    def work(chunk: list[Source]) -> list[Outcome]:
         own = idle.pop()
         try:
-            return _picture(name, own)
+            return [_picture(source.name, own) for source in chunk]
         finally:
             idle.append(own)
 
-    waiting: deque[Future[Outcome]] = deque()
+    # Handing over costs a switch of threads, so some pictures go together, but not so many that a
+    # thread is left without work at the end.
+    size = max(1, min(_CHUNK, len(sources) // (4 * workers)))
+    chunks = (sources[at : at + size] for at in range(0, len(sources), size))
+    waiting: deque[Future[list[Outcome]]] = deque()
+    # The pictures themselves are what runs in parallel; OpenCV's own threads would only contend.
+    opencv_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for source in sources:
-                waiting.append(pool.submit(work, source.name))
-                if len(waiting) > 8 * workers:  # answers of a slow reader must not pile up
-                    yield waiting.popleft().result()
+            for chunk in chunks:
+                waiting.append(pool.submit(work, chunk))
+                if len(waiting) > 4 * workers:  # answers of a slow reader must not pile up
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            cv2.setNumThreads(opencv_threads)
 
 
 def _picture(name: str, classifier: Classifier) -> Outcome:

@@ -43,6 +43,9 @@ def read_image(path: str | Path) -> Frame:
     Raises:
         ImageError: The file is missing, empty, cut off, no picture, or too large.
     """
+    frame = _whole_jpeg(path)
+    if frame is not None:
+        return frame
     path = Path(path)
     try:
         content = path.read_bytes()
@@ -51,6 +54,25 @@ def read_image(path: str | Path) -> Frame:
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
     return decode_image(content, str(path))
+
+
+def _whole_jpeg(path: str | Path) -> Frame | None:
+    """A JPEG that ends as it should, decoded by OpenCV from the file; None for all else.
+
+    This is what nearly every file of a large folder is. OpenCV reads a file faster than it decodes the
+    same bytes out of Python's memory, and gives the same pixels.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each costs time
+            if file.read(3) != _JPEG:
+                return None
+            file.seek(-2, os.SEEK_END)
+            if file.read(2) != b"\xff\xd9":
+                return None
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except (OSError, ValueError, cv2.error):  # told in words by the longer way
+        return None
+    return None if image is None else np.asarray(image)
 
 
 def decode_image(content: bytes, name: str) -> Frame:

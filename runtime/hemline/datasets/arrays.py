@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hemline._opencv import cv2
 from hemline.datasets.split import Split
 from hemline.preprocess import Frame
 

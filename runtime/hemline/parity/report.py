@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-import cv2
-
 from hemline import atomic
+from hemline._opencv import cv2
 from hemline.parity._style import STYLE
 from hemline.parity.reference import Reference
 from hemline.parity.result import Flip, ParityReport, ScoreErrors
