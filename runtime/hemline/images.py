@@ -62,14 +62,16 @@ def _whole_jpeg(path: str | Path) -> Frame | None:
     This is what nearly every file of a large folder is. OpenCV reads a file faster than it decodes the
     same bytes out of Python's memory, and gives the same pixels.
     """
+    name = str(path)
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each costs time
+        name.encode()  # OpenCV crashes on a name that is not UTF-8; this raises a ValueError
+        with open(name, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each costs time
             if file.read(3) != _JPEG:
                 return None
             file.seek(-2, os.SEEK_END)
             if file.read(2) != b"\xff\xd9":
                 return None
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        image = cv2.imread(name, cv2.IMREAD_COLOR)
     except (OSError, ValueError, cv2.error):  # told in words by the longer way
         return None
     return None if image is None else np.asarray(image)

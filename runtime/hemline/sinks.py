@@ -79,8 +79,8 @@ class JsonSink(Sink):
 
     def write(self, outcome: Outcome) -> None:
         """An input that could not be read gives an object with `source` and `error`."""
-        json.dump(self._content(outcome), self._out, ensure_ascii=False)
-        self._out.write("\n")
+        # In one piece, so that Ctrl-C leaves whole lines.
+        self._out.write(json.dumps(self._content(outcome), ensure_ascii=False) + "\n")
         if outcome.frame is not None:  # who follows a camera wants each line when it is there
             self._out.flush()
 
