@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,13 +112,15 @@ def _classify(model: Path) -> None:
 def _conclude(out: Path, data: str, seconds: float) -> None:
     model = out / f"{_MODEL}_int8.tflite"
     print(f"\nDone in {seconds:.0f} s. The files are in {out}{os.sep}. What next:")
+    # In a clone the command is inside .venv, which `make demo` does not put on the path.
+    program = "hemline" if shutil.which("hemline") else sys.argv[0]
     steps = [
-        (f"hemline classify PICTURE -m {model}", "name a picture of yours"),
-        (f"hemline parity {out} --report {out / 'report'}", "the check as a page with pictures"),
-        ("hemline train --data FOLDER", "train on your own pictures, a folder per class"),
+        (f"{program} classify PICTURE -m {model}", "name a picture of yours"),
+        (f"{program} parity {out} --report {out / 'report'}", "the check as a page with pictures"),
+        (f"{program} train --data FOLDER", "train on your own pictures, a folder per class"),
     ]
     if data == "drawn":
-        steps.append(("hemline train --data fashion-mnist", "downloads Fashion-MNIST (31 MB)"))
+        steps.append((f"{program} train --data fashion-mnist", "downloads Fashion-MNIST (31 MB)"))
     width = max(len(command) for command, _ in steps)
     for command, meaning in steps:
         print(f"   {command:<{width}}   {meaning}")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hemline.card import CARD_MEMBER, InputSpec, ModelCard, Normalization
 from hemline.datasets import FASHION_MNIST_LABELS
+
+if TYPE_CHECKING:
+    from hemline_convert.convert import ConversionConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Made:
     model: Path
     out: Path
     card: ModelCard
+    config: ConversionConfig
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +53,7 @@ def made(keras_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
         golden_images=60,
         stated=StatedCard(name="paper"),
     )
-    return Made(keras_model, out, convert(config).card)
+    return Made(keras_model, out, convert(config).card, config)
 
 
 @pytest.fixture

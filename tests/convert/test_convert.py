@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -13,7 +14,6 @@ from hemline.modelfile import load_model
 from hemline.parity.golden import GoldenPack
 from hemline_convert import tflite_file
 from hemline_convert.convert import ConversionConfig, convert
-from hemline_convert.keras_source import StatedCard
 
 pytestmark = pytest.mark.slow
 
@@ -177,17 +177,7 @@ def test_tflite_metadata_names_the_label_file_and_the_colour_space(made):
 
 
 def test_converting_twice_gives_identical_bytes(made, tmp_path):
-    config = ConversionConfig(
-        model=made.model,
-        out=tmp_path,
-        tflite=("float32", "float16", "dynamic_range", "int8"),
-        onnx=("float32", "int8"),
-        data="drawn",
-        calibration_images=100,
-        golden_images=60,
-        stated=StatedCard(name="paper"),
-    )
-    convert(config)
+    convert(dataclasses.replace(made.config, out=tmp_path))
     for path in made.out.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
