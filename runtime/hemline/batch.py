@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
 
 from hemline._opencv import cv2
-from hemline.classifier import Classification, Classifier
 from hemline.errors import UserError
-from hemline.images import read_image
-from hemline.preprocess import Frame
-from hemline.sources import Source, frames_of_video, read_standard_input
+from hemline.sources import frames_of_video, read_standard_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hemline.classifier import Classification, Classifier
+    from hemline.preprocess import Frame
+    from hemline.sources import Source
 
 _CHUNK = 16  # pictures that a thread takes at a time, at most
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of one picture or frame: an answer, or an error in words.
 
     Attributes:
@@ -81,7 +83,10 @@ def _other(source: Source, classifier: Classifier, max_frames: int | None) -> It
     if source.kind == "nothing":
         yield Outcome(source.name, None, None, source.problem)
     elif source.kind == "standard input":
-        yield _attempt(source.name, lambda: classifier.classify(read_standard_input()))
+        yield _attempt(
+            source.name,
+            lambda: _classify_standard_input(classifier),
+        )
     else:
         try:
             frames = frames_of_video(source.name)
@@ -133,7 +138,7 @@ def _pictures(
 
 
 def _picture(name: str, classifier: Classifier) -> Outcome:
-    return _attempt(name, lambda: classifier.classify(read_image(name)))
+    return _attempt(name, lambda: classifier.classify_file(name))
 
 
 def _attempt(name: str, classify: Callable[[], Classification]) -> Outcome:
@@ -141,6 +146,10 @@ def _attempt(name: str, classify: Callable[[], Classification]) -> Outcome:
         return Outcome(name, None, classify())
     except UserError as error:
         return Outcome(name, None, None, _in_one_line(error))
+
+
+def _classify_standard_input(classifier: Classifier) -> Classification:
+    return classifier.classify_content(read_standard_input(), "standard input")
 
 
 def _in_one_line(error: UserError) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hemline.card import Normalization
 from hemline.errors import ModelError
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-@dataclass(frozen=True)
-class TensorSpec:
+
+class TensorSpec(NamedTuple):
     """Shape, type, and the quantization real = scale * (value - zero_point); scale 0 means none."""
 
     shape: tuple[int, ...]
@@ -47,7 +46,7 @@ class Backend(ABC):
     output: TensorSpec
 
     @abstractmethod
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         """Load the model whose file is `path` and holds `content`.
 
         Raises:

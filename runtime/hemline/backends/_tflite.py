@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hemline.backends._base import Backend, TensorSpec
-from hemline.card import read_zip_card
 from hemline.errors import ModelError
 from hemline.quiet import holding_back_stderr
+from hemline.zipcard import read_zip_card
 
-_LOADING = threading.Lock()  # two threads that hold back standard error would lose it for good
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 TFLITE_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file (FlatBuffers file identifier)
 
 
@@ -23,7 +22,7 @@ class TfliteBackend(Backend):
 
     suffixes = (".tflite",)
 
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         if content[4:8] != TFLITE_IDENTIFIER:
             raise ModelError(
                 f"{path} is no TFLite model, whatever its name says",
@@ -34,7 +33,7 @@ class TfliteBackend(Backend):
         self.card_json = read_zip_card(path, content)
         interpreter_class, self.version = self._interpreter_class()
         try:
-            with _LOADING, holding_back_stderr():  # it tells of its delegate at each start
+            with holding_back_stderr():  # it tells of its delegate at each start
                 self._interpreter = interpreter_class(
                     model_content=content, num_threads=num_threads
                 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from hemline.backends._flatbuffer import is_whole
@@ -16,7 +15,7 @@ class TfliteRuntimeBackend(TfliteBackend):
     name = "tflite-runtime"
     module = "tflite_runtime"
 
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         if content[4:8] == TFLITE_IDENTIFIER and not is_whole(content):
             raise ModelError(
                 f"{path} is damaged: a part of it is missing", "copy or convert the model again"
