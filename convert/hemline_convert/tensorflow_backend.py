@@ -22,6 +22,7 @@ class TensorFlowBackend(TfliteBackend):
 
     name = "tensorflow"
     module = "tensorflow"
+    _is_light = False  # TensorFlow has threads of its own
 
     def _interpreter_class(self) -> tuple[Any, str]:
         from hemline_convert._tensorflow import tf

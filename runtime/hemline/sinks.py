@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from hemline.batch import Outcome
 
 
+_TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class Sink(ABC):
     """Takes outcomes one by one."""
 
@@ -83,7 +86,7 @@ class JsonSink(Sink):
     def write(self, outcome: Outcome) -> None:
         """An input that could not be read gives an object with `source` and `error`."""
         # In one piece, so that Ctrl-C leaves whole lines.
-        self._out.write(json.dumps(self._content(outcome), ensure_ascii=False) + "\n")
+        self._out.write(_TO_JSON(self._content(outcome)) + "\n")
         if outcome.frame is not None:  # who follows a camera wants each line when it is there
             self._out.flush()
 

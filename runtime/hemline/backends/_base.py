@@ -30,6 +30,7 @@ class Backend(ABC):
         name: The name that `--backend` takes.
         suffixes: The file endings it runs.
         module: The module that must be installed for it.
+        can_be_forked: Whether a loaded model runs on in a forked process.
         version: Version of the library that runs the model.
         card_json: The model card inside the file, or None.
         input: The input tensor.
@@ -39,6 +40,7 @@ class Backend(ABC):
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     module: ClassVar[str]
+    can_be_forked: bool = False
 
     version: str
     card_json: str | None

@@ -21,6 +21,7 @@ class TfliteBackend(Backend):
     """A `.tflite` model in an interpreter; subclasses say whose."""
 
     suffixes = (".tflite",)
+    _is_light = True  # whether nothing but the interpreter is loaded
 
     def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         if content[4:8] != TFLITE_IDENTIFIER:
@@ -45,6 +46,7 @@ class TfliteBackend(Backend):
             ) from error
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
+        self.can_be_forked = self._is_light and num_threads == 1  # so it has no threads to lose
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
                 f"{path} has {len(inputs)} inputs and {len(outputs)} outputs",
