@@ -351,6 +351,20 @@ def test_the_tensor_of_a_reduced_jpeg_is_that_of_the_whole_one_within_a_few_step
     assert np.quantile(difference, 0.99) <= 12
 
 
+@pytest.mark.parametrize("size", [(400, 533), (1600, 1200)])
+def test_a_reduced_jpeg_is_as_near_to_the_exact_average_as_the_whole_one(size):
+    content = encoded(scene(*size), "JPEG", quality=90)
+    whole = decode_image(content, "photo.jpg")
+    grey = whole.astype(float) @ np.array([0.114, 0.587, 0.299])  # ITU-R BT.601, in BGR order
+    exact = cv2.resize(grey, (28, 28), interpolation=cv2.INTER_AREA)
+    preprocess = Preprocessor(InputSpec((28, 28), "gray", "stretch"))
+    halved = np.abs(preprocess(whole)[0, :, :, 0] - exact).mean()
+    reduced = np.abs(
+        preprocess_content(content, "photo.jpg", preprocess)[0, :, :, 0] - exact
+    ).mean()
+    assert reduced <= 1.1 * halved
+
+
 def test_a_jpeg_is_reduced_as_far_as_twice_the_input_is_left():
     for size, shape in [
         ((448, 448), (56, 56)),  # an eighth
