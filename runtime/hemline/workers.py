@@ -74,13 +74,14 @@ def in_processes(
             processes.append(_Process(work, processes))
         at = 0
         while at < count:
-            for process in processes:
-                while waiting and len(process.parts) < _AHEAD and waiting[0].start < at + bound:
-                    process.give(waiting.popleft())
             while at in done:
                 results = done.pop(at)
                 at += len(results)
                 yield from results
+            for process in processes:
+                while waiting and len(process.parts) < _AHEAD and waiting[0].start < at + bound:
+                    process.give(waiting.popleft())
+            # The part that comes next is done, or now at work: it lies before the bound.
             for process in _ready(processes) if at < count else ():
                 received: list[Result] | None = process.receive()
                 if received is not None:

@@ -61,6 +61,15 @@ def test_tasks_that_take_their_time_come_out_in_order_too():
     assert list(in_processes(300, 4, work, crashed)) == [k * k for k in range(300)]
 
 
+def test_a_slow_first_task_holds_up_its_results_and_nothing_else():
+    def work(part: Part) -> list[int]:
+        time.sleep(0.3 if part.start == 0 else 0)
+        return squares(part)
+
+    results = in_processes(3000, 2, work, crashed)  # far more than may be done ahead
+    assert list(results) == [k * k for k in range(3000)]
+
+
 @pytest.mark.parametrize("killers", [{0}, {99}, {17, 18, 40}, set(range(100))])
 def test_a_task_that_kills_its_process_costs_only_its_own_result(killers):
     def work(part: Part) -> list[int]:
