@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from hemline.sources import Source
 
 
+MAX_WORKERS = 256  # more than any board has processors
+
+
 class Outcome(NamedTuple):
     """What came of one picture or frame: an answer, or an error in words.
 

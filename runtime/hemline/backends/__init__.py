@@ -14,7 +14,14 @@ from importlib import import_module
 from hemline.backends._base import Backend, TensorSpec
 from hemline.errors import ModelError, UserError
 
-__all__ = ["Backend", "TensorSpec", "available", "backend_names", "open_backend"]
+__all__ = [
+    "Backend",
+    "TensorSpec",
+    "available",
+    "backend_names",
+    "check_num_threads",
+    "open_backend",
+]
 
 # name: (home, class, endings, module that must be installed, what installs it), in order of choice
 _OWN = {
@@ -40,6 +47,8 @@ _OWN = {
         "'hemline[onnx]'",
     ),
 }
+MAX_THREADS = 256  # more than any board has; runtimes start as many as they are told to
+
 _PLUGIN_GROUP = "hemline.backends"
 _PLUGINS = {
     "tensorflow": ((".tflite",), "tensorflow", "'hemline[convert]'"),
@@ -65,17 +74,28 @@ def open_backend(
     Args:
         path: A `.tflite`, `.onnx` or `.keras` file.
         backend: Name of the backend; by default the first installed one for this kind of file.
-        num_threads: Threads of one inference, at least 1.
+        num_threads: Threads of one inference, 1 to `MAX_THREADS`.
 
     Raises:
         UserError: There is no such backend, or it is not installed.
         ModelError: The file cannot be read, is no model, or the backend does not run its kind.
     """
-    if num_threads < 1:
-        raise UserError(f"the number of threads is {num_threads}", "it must be at least 1")
+    check_num_threads(num_threads)
     file = os.fspath(path)
     name = _chosen(file, backend)
     return _class_of(name)(file, _content(file), num_threads)
+
+
+def check_num_threads(num_threads: int) -> None:
+    """Refuse a number of threads that is none, or more than any machine for this has.
+
+    Raises:
+        UserError: It is not from 1 to `MAX_THREADS`.
+    """
+    if not 1 <= num_threads <= MAX_THREADS:
+        raise UserError(
+            f"the number of threads is {num_threads}", f"it must be from 1 to {MAX_THREADS}"
+        )
 
 
 def _chosen(path: str, backend: str | None) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from hemline.batch import Outcome, classify_frames, classify_sources, default_workers
+from hemline.batch import MAX_WORKERS, Outcome, classify_frames, classify_sources, default_workers
 from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.classifier import Classifier
 from hemline.cli.command import DONE, FAILED, Command, collector_off
@@ -66,9 +66,10 @@ def _run(arguments: argparse.Namespace) -> int:
             "nothing to classify" if not arguments.source else "sources and --camera both given",
             "give pictures, folders, videos or -, or else --camera",
         )
-    for name in ("workers", "max_frames"):
-        if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} must be at least 1")
+    if not 1 <= arguments.workers <= MAX_WORKERS:
+        raise UserError(f"--workers is {arguments.workers}", f"it must be from 1 to {MAX_WORKERS}")
+    if arguments.max_frames is not None and arguments.max_frames < 1:
+        raise UserError(f"--max-frames is {arguments.max_frames}", "it must be at least 1")
     with collector_off():
         classifier = _classifier(arguments)
     with_error = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hemline import models
+from hemline.backends import check_num_threads
 from hemline.errors import UserError
 from hemline.modelfile import LoadedModel, find_model, load_model
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
@@ -44,8 +45,7 @@ class Request:
             raise UserError(
                 "both --data and --golden are given", "the pictures come from one of them: choose"
             )
-        if self.num_threads < 1:
-            raise UserError(f"the number of threads is {self.num_threads}", "it must be at least 1")
+        check_num_threads(self.num_threads)
         if self.limit is not None and self.limit < 1:
             raise UserError(f"the limit is {self.limit} pictures", "it must be at least 1")
 

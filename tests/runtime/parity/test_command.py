@@ -153,7 +153,7 @@ def test_a_page_is_written(folder, tmp_path, capsys):
         (["EMPTY"], "has no model in it"),  # the wrong folder
         (["FOLDER", "--golden", "none.npz"], "there is no golden pack none.npz"),  # a wrong path
         (["FOLDER", "--limit", "0"], "must be at least 1"),  # nothing to measure
-        (["FOLDER", "--num-threads", "0"], "must be at least 1"),
+        (["FOLDER", "--num-threads", "0"], "must be from 1 to 256"),
         (["FOLDER", "--min-agreement", "98.5"], "share from 0 to 1"),  # percent
         (["FOLDER", "--data", "none"], "none"),  # no such data
         (["FOLDER", "--data", "x", "--golden", "y"], "choose"),  # two sources of pictures
