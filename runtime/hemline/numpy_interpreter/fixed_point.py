@@ -76,16 +76,18 @@ def rounding_right_shift(values: Integers, bits: Integers) -> Integers:
     return (values >> bits) + ((values & mask) > threshold)
 
 
-def round_half_away(value: float) -> int:
-    """The nearest integer, halves away from zero, as C's `round`."""
-    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+def rounded(values: ArrayLike) -> NDArray[np.float64]:
+    """The nearest whole numbers, halves away from zero, as C's `round`; float64."""
+    floats = np.asarray(values, np.float64)
+    whole = np.trunc(floats)  # adding 0.5 instead would round, just below a half
+    return whole + np.copysign(np.abs(floats - whole) >= 0.5, floats)
 
 
 def _mantissa_and_shift(factor: float) -> tuple[int, int]:
     if not 0 <= factor < 1 << _GREATEST_LEFT_SHIFT:
         raise ValueError(f"{factor:g} is not from 0 to 2**{_GREATEST_LEFT_SHIFT}")
     fraction, shift = math.frexp(factor)
-    mantissa = round_half_away(fraction * (1 << _MANTISSA_BITS))
+    mantissa = int(rounded(fraction * (1 << _MANTISSA_BITS)))
     if mantissa == 1 << _MANTISSA_BITS:  # rounded up to 1
         mantissa //= 2
         shift += 1

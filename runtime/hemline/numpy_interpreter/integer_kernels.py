@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline.numpy_interpreter import geometry
-from hemline.numpy_interpreter.fixed_point import Multiplier, round_half_away
+from hemline.numpy_interpreter.fixed_point import Multiplier, rounded
 from hemline.numpy_interpreter.geometry import RELU, RELU6, RELU_N1_TO_1
 from hemline.numpy_interpreter.node import Node, Scale
 
@@ -29,7 +29,7 @@ def conv_2d(node: Node) -> Kernel:
     windows, groups = geometry.convolution(node, weights)
     outputs = weights.shape[0]
     matrix = weights.reshape(outputs, -1)
-    finish = _Finish(node, matrix, outputs, geometry.activation(node, 3))
+    finish = _Products(node, matrix, geometry.activation(node, 3)).fixed_point_finish(node)
     matrices = np.split(matrix.T.astype(np.float64), groups, axis=1)
     zero_point = node.scale(node.input(0)).zero_point
 
@@ -48,7 +48,8 @@ def depthwise_conv_2d(node: Node) -> Kernel:
     windows, per_channel = geometry.depthwise(node, weights)
     outputs = weights.shape[3]
     places = weights.reshape(-1, outputs)
-    finish = _Finish(node, places.T, outputs, geometry.activation(node, 4), axis=3)
+    products = _Products(node, places.T, geometry.activation(node, 4), axis=3)
+    finish = products.fixed_point_finish(node)
     zero_point = node.scale(node.input(0)).zero_point
     taps = places.astype(np.float64)
 
@@ -63,15 +64,20 @@ def depthwise_conv_2d(node: Node) -> Kernel:
 
 
 def fully_connected(node: Node) -> Kernel:
-    """FULLY_CONNECTED: weights int8 (out, in), bias int32 (out,)."""
+    """FULLY_CONNECTED: weights int8 (out, in), bias int32 (out,).
+
+    Its factor stays a float64, and the product is rounded once: so does LiteRT's kernel, other than
+    those of convolutions, and other than that of tflite-runtime.
+    """
     weights = node.constant(1, np.int8)
     rows = geometry.rows_of_product(node, weights)
     zero_point = node.scale(node.input(0)).zero_point
-    finish = _Finish(node, weights, weights.shape[0], geometry.activation(node, 0))
+    products = _Products(node, weights, geometry.activation(node, 0))
     matrix = weights.T.astype(np.float64)
 
     def run(values: NDArray[np.int8], *_: Any) -> NDArray[np.int8]:
-        return finish((values.reshape(rows, -1).astype(np.float64) - zero_point) @ matrix)
+        sums = (values.reshape(rows, -1).astype(np.float64) - zero_point) @ matrix
+        return products.limited(rounded((sums + products.bias) * products.factor))
 
     return run
 
@@ -219,9 +225,8 @@ def quantize(node: Node) -> Kernel:
     dtype = node.output.dtype
 
     def run(values: NDArray[np.float32]) -> NDArray[Any]:
-        steps = (values / target.scale).astype(np.float64)
-        rounded = np.copysign(np.floor(np.abs(steps) + 0.5), steps)
-        return _clipped(rounded + target.zero_point, dtype)
+        steps = rounded((values / target.scale).astype(np.float64))
+        return _clipped(steps + target.zero_point, dtype)
 
     return run
 
@@ -238,32 +243,34 @@ def dequantize(node: Node) -> Kernel:
     return run
 
 
-class _Finish:
-    """From sums of products to the output: bias, multiplier, zero point, activation."""
+class _Products:
+    """What operators with weights share: the bias, the factor from sums to the output, the limits."""
 
     def __init__(
-        self, node: Node, weights: NDArray[np.int8], channels: int, activation: int, axis: int = 0
+        self, node: Node, weights: NDArray[np.int8], activation: int, *, axis: int = 0
     ) -> None:
         """Prepare; `weights` is (channels, products of one sum), `axis` that of the channels."""
-        bias = node.bias(channels, np.int32).astype(np.int64)
-        greatest = 255 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(bias)
+        channels = weights.shape[0]
+        self.bias = node.bias(channels, np.int32).astype(np.int64)
+        greatest = 255 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(self.bias)
         if greatest.max(initial=0) >= 1 << 31:
             raise node.refused("has sums that can leave 32 bits", "make the layer smaller")
         source, target = node.scale(node.input(0)), node.scale(node.output)
-        scales = node.weight_scales(1, channels, axis)
-        if node.operator.name == "FULLY_CONNECTED" and len(scales) == 1:
-            # This kernel multiplies the two scales in float32, the others in float64.
-            products = (source.scale * scales[0]).astype(np.float64)
-        else:
-            products = np.float64(source.scale) * scales.astype(np.float64)
-        self._multiplier = node.multiplier(products / np.float64(target.scale))
-        self._bias, self._zero_point = bias, target.zero_point
-        self._low, self._high = _limits(node, activation)
+        scales = node.weight_scales(1, channels, axis).astype(np.float64)
+        self.factor = np.float64(source.scale) * scales / np.float64(target.scale)
+        self.zero_point = target.zero_point
+        self._limits = _limits(node, activation)
         self._shape = node.output.shape
 
-    def __call__(self, sums: NDArray[np.float64]) -> NDArray[np.int8]:
-        values = self._multiplier(sums.astype(np.int64) + self._bias) + self._zero_point
-        return np.clip(values, self._low, self._high).astype(np.int8).reshape(self._shape)
+    def limited(self, values: NDArray[Any]) -> NDArray[np.int8]:
+        """The output from values that are around 0."""
+        clipped = np.clip(values + self.zero_point, *self._limits)
+        return clipped.astype(np.int8).reshape(self._shape)
+
+    def fixed_point_finish(self, node: Node) -> Callable[[NDArray[np.float64]], NDArray[np.int8]]:
+        """From sums to the output, with the factor as a multiplier."""
+        multiplier = node.multiplier(self.factor)
+        return lambda sums: self.limited(multiplier(sums.astype(np.int64) + self.bias))
 
 
 def _limits(node: Node, activation: int) -> tuple[int, int]:
@@ -271,7 +278,7 @@ def _limits(node: Node, activation: int) -> tuple[int, int]:
     scale = node.scale(node.output)
 
     def quantized(real: float) -> int:
-        return scale.zero_point + round_half_away(float(np.float32(real) / scale.scale))
+        return scale.zero_point + int(rounded(np.float64(np.float32(real) / scale.scale)))
 
     low, high = -128, 127
     if activation in (RELU, RELU6):
