@@ -68,8 +68,8 @@ class NumpyInterpreter:
     It is checked as a whole when it is loaded, so that what loads also runs.
 
     Attributes:
-        input: The graph's input.
-        output: The graph's output.
+        inputs: The graph's inputs, in order.
+        outputs: The graph's outputs, in order.
     """
 
     def __init__(self, name: str, content: bytes) -> None:
@@ -84,53 +84,51 @@ class NumpyInterpreter:
                 known here; operators are told with name and index.
         """
         graph = read_tflite(name, content).graphs[0]
-        if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-            raise ModelError(
-                f"{name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
-                "an image classifier has one of each",
-            )
-        self.input: Tensor = graph.tensors[graph.inputs[0]]
-        self.output: Tensor = graph.tensors[graph.outputs[0]]
+        self.inputs = tuple(graph.tensors[index] for index in graph.inputs)
+        self.outputs = tuple(graph.tensors[index] for index in graph.outputs)
         self._constants: dict[int, NDArray[Any]] = {}
         self._steps: list[tuple[Operator, _Kernel]] = []
         self._load(name, graph)
 
-    def run(self, tensor: NDArray[Any]) -> NDArray[Any]:
+    def run(self, *tensors: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """One inference.
 
         Args:
-            tensor: Of the input's shape and type.
+            tensors: One for each input, of its shape and type.
 
         Returns:
-            The output; it is the caller's.
+            The outputs; they are the caller's.
         """
-        values = self._first(tensor)
+        values = self._first(tensors)
         for operator, kernel in self._steps:
             self._step(values, operator, kernel)
-        return np.array(values[self.output.index])
+        return tuple(np.array(values[tensor.index]) for tensor in self.outputs)
 
-    def activations(self, tensor: NDArray[Any]) -> Iterator[Activation]:
+    def activations(self, *tensors: NDArray[Any]) -> Iterator[Activation]:
         """One inference, operator by operator.
 
         Args:
-            tensor: Of the input's shape and type.
+            tensors: One for each input, of its shape and type.
 
         Yields:
             What each operator computed, in the order of the file.
         """
-        values = self._first(tensor)
+        values = self._first(tensors)
         for operator, kernel in self._steps:
             value = self._step(values, operator, kernel)
             index = operator.outputs[0]
             yield Activation(operator.index, operator.name, index, self._names[index], value)
 
-    def _first(self, tensor: NDArray[Any]) -> dict[int, NDArray[Any]]:
-        if tensor.shape != self.input.shape or tensor.dtype != self.input.dtype:
-            raise ValueError(
-                f"the input is {tensor.dtype} {tensor.shape}, and must be "
-                f"{self.input.dtype} {self.input.shape}"
-            )
-        return {**self._constants, self.input.index: tensor}
+    def _first(self, tensors: tuple[NDArray[Any], ...]) -> dict[int, NDArray[Any]]:
+        values = dict(self._constants)
+        for wanted, tensor in zip(self.inputs, tensors, strict=True):
+            if tensor.shape != wanted.shape or tensor.dtype != wanted.dtype:
+                raise ValueError(
+                    f"the input {wanted.name} is {tensor.dtype} {tensor.shape}, and must be "
+                    f"{wanted.dtype} {wanted.shape}"
+                )
+            values[wanted.index] = tensor
+        return values
 
     def _step(
         self, values: dict[int, NDArray[Any]], operator: Operator, kernel: _Kernel
@@ -144,7 +142,7 @@ class NumpyInterpreter:
         for tensor in graph.tensors:
             if tensor.is_constant:
                 self._constants[tensor.index] = tensor.value()
-        known = {*self._constants, self.input.index}
+        known = {*self._constants, *graph.inputs}
         for operator in graph.operators:
             node = self._node(name, graph, operator, known)
             kernel = _kernel(node)
@@ -155,7 +153,7 @@ class NumpyInterpreter:
                 self._step(self._constants, operator, kernel)
             else:
                 self._steps.append((operator, kernel))
-        if self.output.index not in known:
+        if not known.issuperset(graph.outputs):
             raise ModelError(
                 f"{name} is damaged: nothing computes its output", "copy or convert the model again"
             )

@@ -1,0 +1,393 @@
+"""Random single operators: the NumPy interpreter against LiteRT's reference kernels, bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hemline.numpy_interpreter import NumpyInterpreter
+
+pytest.importorskip("flatbuffers")
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from hemline_convert import tflite_file
+
+SEEDS = range(25)
+ROUNDS = 4  # inferences per network
+NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
+SAME, VALID = range(2)
+TYPES = {
+    np.int8: schema.TensorType.INT8,
+    np.uint8: schema.TensorType.UINT8,
+    np.int32: schema.TensorType.INT32,
+    np.float16: schema.TensorType.FLOAT16,
+    np.float32: schema.TensorType.FLOAT32,
+}
+
+
+@dataclasses.dataclass
+class Edge:
+    """A tensor of a generated network; with a value it is a constant."""
+
+    shape: tuple[int, ...]
+    dtype: Any = np.int8
+    scales: Any = None
+    zero_point: int = 0
+    axis: int = 0
+    value: np.ndarray | None = None
+
+
+def network(name: str, inputs: list[Edge | None], output: Edge, **options: Any) -> bytes:
+    """A `.tflite` file with one operator; `options` are named as in the schema."""
+    model, graph, operator = schema.ModelT(), schema.SubGraphT(), schema.OperatorT()
+    model.version, model.subgraphs, model.buffers = 3, [graph], [schema.BufferT()]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name)
+    model.operatorCodes = [code]
+    present = [edge for edge in inputs if edge is not None]
+    graph.tensors = [tensor(model, number, edge) for number, edge in enumerate([*present, output])]
+    indices = iter(range(len(present)))
+    operator.inputs = [-1 if edge is None else next(indices) for edge in inputs]
+    operator.outputs = graph.outputs = [len(present)]
+    graph.inputs = [number for number, edge in enumerate(present) if edge.value is None]
+    graph.operators, operator.opcodeIndex = [operator], 0
+    if options:
+        kind = options.pop("kind")
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+        operator.builtinOptions = getattr(schema, f"{kind}T")()
+        for key, value in options.items():
+            assert hasattr(operator.builtinOptions, key)
+            setattr(operator.builtinOptions, key, value)
+    return tflite_file.pack(model)
+
+
+def tensor(model: Any, number: int, edge: Edge) -> Any:
+    made = schema.TensorT()
+    made.name, made.shape, made.type = f"tensor_{number}", list(edge.shape), TYPES[edge.dtype]
+    if edge.scales is not None:
+        made.quantization = schema.QuantizationParametersT()
+        made.quantization.scale = np.atleast_1d(np.asarray(edge.scales, np.float32)).tolist()
+        made.quantization.zeroPoint = [edge.zero_point] * len(made.quantization.scale)
+        made.quantization.quantizedDimension = edge.axis
+    made.buffer = 0
+    if edge.value is not None:
+        made.buffer = len(model.buffers)
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(np.ascontiguousarray(edge.value).tobytes(), np.uint8)
+        model.buffers.append(buffer)
+    return made
+
+
+class Chance:
+    """What a random network is made of."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+
+    def size(self, low: int, high: int) -> int:
+        return int(self.random.integers(low, high + 1))
+
+    def one_of(self, *choices: Any) -> Any:
+        return choices[self.size(0, len(choices) - 1)]
+
+    def scale(self, low: float = 1e-3, high: float = 0.2) -> np.float32:
+        return np.float32(np.exp(self.random.uniform(np.log(low), np.log(high))))
+
+    def activation(self, shape: tuple[int, ...]) -> Edge:
+        return Edge(shape, np.int8, self.scale(), self.size(-128, 127))
+
+    def values(self, shape: tuple[int, ...], dtype: Any = np.int8) -> np.ndarray:
+        if dtype == np.float32:
+            return self.random.normal(0, 3, shape).astype(np.float32)
+        limits = np.iinfo(dtype)
+        values = self.random.integers(limits.min, limits.max + 1, shape)
+        if self.size(0, 3) == 0:  # extremes
+            values = self.random.choice([limits.min, limits.max], shape)
+        return values.astype(dtype)
+
+    def weights(self, shape: tuple[int, ...], axis: int) -> Edge:
+        channels = shape[axis]
+        scales = [self.scale(1e-4, 0.02) for _ in range(self.one_of(1, channels))]
+        return Edge(shape, np.int8, scales, 0, axis, self.values(shape))
+
+    def bias(self, channels: int) -> Edge:
+        value = self.random.integers(-20_000, 20_000, channels).astype(np.int32)
+        return Edge((channels,), np.int32, None, 0, 0, value)
+
+    def fitting_scale(self, source: Edge, weights: Edge, products: int) -> np.float32:
+        """A scale for the output under which it fills its range, about."""
+        spread = float(source.scales) * float(np.mean(weights.scales)) * 5000 * products**0.5
+        return np.float32(spread / 100 * self.random.uniform(0.2, 3))
+
+
+def along(padding: int, size: int, window: int, stride: int, dilation: int = 1) -> int:
+    """The number of windows along an axis, as TensorFlow's documentation states it."""
+    if padding == SAME:
+        return -(-size // stride)
+    return -(-(size - (window - 1) * dilation) // stride)
+
+
+def convolution(chance: Chance) -> bytes:
+    groups = chance.one_of(1, 1, 1, 2)
+    depth, outputs = groups * chance.size(1, 6), groups * chance.size(1, 7)
+    height, width = chance.size(5, 12), chance.size(5, 12)
+    rows, columns = chance.size(1, 4), chance.size(1, 4)
+    stride_h, stride_w = chance.size(1, 3), chance.size(1, 3)
+    dilation = chance.one_of(1, 1, 2) if max(rows, columns) < 3 else 1
+    padding = chance.one_of(SAME, VALID)
+    source = chance.activation((chance.size(1, 2), height, width, depth))
+    weights = chance.weights((outputs, rows, columns, depth // groups), 0)
+    weights.scales = np.broadcast_to(weights.scales, outputs)  # the kernel wants one per channel
+    down = along(padding, height, rows, stride_h, dilation)
+    across = along(padding, width, columns, stride_w, dilation)
+    target = chance.activation((source.shape[0], down, across, outputs))
+    target.scales = chance.fitting_scale(source, weights, rows * columns * depth // groups)
+    return network(
+        "CONV_2D",
+        [source, weights, chance.bias(outputs)],
+        target,
+        kind="Conv2DOptions",
+        padding=padding,
+        strideH=stride_h,
+        strideW=stride_w,
+        dilationHFactor=dilation,
+        dilationWFactor=dilation,
+        fusedActivationFunction=chance.one_of(NONE, RELU, RELU6, RELU_N1_TO_1),
+    )
+
+
+def depthwise_convolution(chance: Chance) -> bytes:
+    depth, multiplier = chance.size(1, 6), chance.one_of(1, 1, 2, 3)
+    height, width = chance.size(5, 12), chance.size(5, 12)
+    rows, columns = chance.size(1, 4), chance.size(1, 4)
+    stride = chance.size(1, 3)
+    dilation = chance.one_of(1, 2) if stride == 1 and max(rows, columns) < 3 else 1
+    padding = chance.one_of(SAME, VALID)
+    source = chance.activation((chance.size(1, 2), height, width, depth))
+    weights = chance.weights((1, rows, columns, depth * multiplier), 3)
+    weights.scales = np.broadcast_to(weights.scales, depth * multiplier)
+    down = along(padding, height, rows, stride, dilation)
+    across = along(padding, width, columns, stride, dilation)
+    target = chance.activation((source.shape[0], down, across, depth * multiplier))
+    target.scales = chance.fitting_scale(source, weights, rows * columns)
+    return network(
+        "DEPTHWISE_CONV_2D",
+        [source, weights, chance.bias(depth * multiplier)],
+        target,
+        kind="DepthwiseConv2DOptions",
+        padding=padding,
+        strideH=stride,
+        strideW=stride,
+        depthMultiplier=multiplier,
+        dilationHFactor=dilation,
+        dilationWFactor=dilation,
+        fusedActivationFunction=chance.one_of(NONE, RELU, RELU6),
+    )
+
+
+def fully_connected(chance: Chance) -> bytes:
+    rows, depth, outputs = chance.size(1, 3), chance.size(1, 300), chance.size(1, 40)
+    source = chance.activation((rows, depth))
+    weights = chance.weights((outputs, depth), 0)
+    target = chance.activation((rows, outputs))
+    target.scales = chance.fitting_scale(source, weights, depth)
+    return network(
+        "FULLY_CONNECTED",
+        [source, weights, chance.one_of(chance.bias(outputs), None)],
+        target,
+        kind="FullyConnectedOptions",
+        fusedActivationFunction=chance.one_of(NONE, RELU, RELU6),
+        keepNumDims=chance.one_of(True, False),
+    )
+
+
+def pooling(name: str) -> Callable[[Chance], bytes]:
+    def made(chance: Chance) -> bytes:
+        height, width, depth = chance.size(4, 12), chance.size(4, 12), chance.size(1, 9)
+        rows, columns = chance.size(1, 4), chance.size(1, 4)
+        stride_h, stride_w = chance.size(1, 3), chance.size(1, 3)
+        padding = chance.one_of(SAME, VALID)
+        source = chance.activation((chance.size(1, 2), height, width, depth))
+        down, across = (
+            along(padding, height, rows, stride_h),
+            along(padding, width, columns, stride_w),
+        )
+        target = dataclasses.replace(source, shape=(source.shape[0], down, across, depth))
+        return network(
+            name,
+            [source],
+            target,
+            kind="Pool2DOptions",
+            padding=padding,
+            strideH=stride_h,
+            strideW=stride_w,
+            filterHeight=rows,
+            filterWidth=columns,
+            fusedActivationFunction=chance.one_of(NONE, RELU, RELU6),
+        )
+
+    return made
+
+
+def mean(chance: Chance) -> bytes:
+    shape = (chance.size(1, 2), chance.size(1, 9), chance.size(1, 9), chance.size(1, 9))
+    axes = chance.one_of((1, 2), (2, 1), (-3, -2), (1,), (3,), (1, 2, 3))
+    keeps = chance.one_of(True, False)
+    dropped = {axis % 4 for axis in axes}
+    rest = [1 if axis in dropped else size for axis, size in enumerate(shape)]
+    if not keeps:
+        rest = [size for axis, size in enumerate(shape) if axis not in dropped]
+    source, target = chance.activation(shape), chance.activation(tuple(rest))
+    target.scales = chance.one_of(source.scales, source.scales * np.float32(0.37), target.scales)
+    value = np.array(axes, np.int32)
+    return network(
+        "MEAN",
+        [source, Edge(value.shape, np.int32, value=value)],
+        target,
+        kind="ReducerOptions",
+        keepDims=keeps,
+    )
+
+
+def elementwise(name: str, kind: str) -> Callable[[Chance], bytes]:
+    def made(chance: Chance) -> bytes:
+        shape = (1, chance.size(1, 6), chance.size(1, 6), chance.size(1, 6))
+        other = chance.one_of(shape, (1, 1, 1, shape[3]), (shape[3],), shape)
+        first, second, target = (chance.activation(s) for s in (shape, other, shape))
+        if name == "MUL":
+            product = first.scales * second.scales
+            target.scales = np.float32(product * chance.random.uniform(20, 300))
+        if chance.size(0, 2) == 0:
+            second.value = chance.values(other)
+        return network(
+            name,
+            [first, second],
+            target,
+            kind=kind,
+            fusedActivationFunction=chance.one_of(NONE, RELU, RELU6),
+        )
+
+    return made
+
+
+def alone(name: str) -> Callable[[Chance], bytes]:
+    def made(chance: Chance) -> bytes:
+        source, target = chance.activation((2, 3, 50)), chance.activation((2, 3, 50))
+        target.scales = np.float32(source.scales * chance.one_of(1, 0.5, 0.71, 1.3))
+        return network(name, [source], target)
+
+    return made
+
+
+def requantizing(chance: Chance) -> bytes:
+    kinds = [chance.one_of(np.int8, np.uint8) for _ in range(2)]
+    source, target = chance.activation((1, 400)), chance.activation((1, 400))
+    for edge, kind in zip((source, target), kinds, strict=True):
+        edge.dtype = kind
+        edge.zero_point += 128 * (kind is np.uint8)
+    target.scales = chance.one_of(source.scales, np.float32(source.scales * 0.6), target.scales)
+    if target.scales == source.scales and kinds == [np.uint8, np.int8]:  # as for pixels
+        target.zero_point = source.zero_point - 128
+    return network("QUANTIZE", [source], target)
+
+
+def quantizing(chance: Chance) -> bytes:
+    target = chance.activation((1, 400))
+    return network("QUANTIZE", [Edge((1, 400), np.float32)], target)
+
+
+def dequantizing(chance: Chance) -> bytes:
+    source = chance.activation((1, 400))
+    return network("DEQUANTIZE", [source], Edge((1, 400), np.float32))
+
+
+def padding(chance: Chance) -> bytes:
+    shape = (1, chance.size(1, 6), chance.size(1, 6), chance.size(1, 6))
+    widths = np.array([[0, 0], *chance.random.integers(0, 4, (2, 2)), [0, 0]], np.int32)
+    source = chance.activation(shape)
+    larger = tuple(int(n) for n in shape + widths.sum(axis=1))
+    target = dataclasses.replace(source, shape=larger)
+    return network("PAD", [source, Edge((4, 2), np.int32, value=widths)], target, kind="PadOptions")
+
+
+def concatenation(chance: Chance) -> bytes:
+    axis = chance.one_of(1, 2, 3, -1)
+    shape = [1, chance.size(1, 6), chance.size(1, 6), chance.size(1, 6)]
+    first = chance.activation(tuple(shape))
+    edges = [first]
+    for _ in range(chance.size(1, 3)):
+        shape[axis] = chance.size(1, 6)
+        edges.append(dataclasses.replace(first, shape=tuple(shape)))
+    shape[axis] = sum(edge.shape[axis] for edge in edges)
+    target = dataclasses.replace(first, shape=tuple(shape))
+    return network("CONCATENATION", edges, target, kind="ConcatenationOptions", axis=axis)
+
+
+def reshaping(chance: Chance) -> bytes:
+    source = chance.activation((1, 4, 3, chance.size(1, 6)))
+    shape = np.array([1, 12 * source.shape[3]], np.int32)
+    target = dataclasses.replace(source, shape=tuple(shape.tolist()))
+    return network("RESHAPE", [source, Edge((2,), np.int32, value=shape)], target)
+
+
+INT8 = {
+    "CONV_2D": convolution,
+    "DEPTHWISE_CONV_2D": depthwise_convolution,
+    "FULLY_CONNECTED": fully_connected,
+    "MAX_POOL_2D": pooling("MAX_POOL_2D"),
+    "AVERAGE_POOL_2D": pooling("AVERAGE_POOL_2D"),
+    "MEAN": mean,
+    "ADD": elementwise("ADD", "AddOptions"),
+    "SUB": elementwise("SUB", "SubOptions"),
+    "MUL": elementwise("MUL", "MulOptions"),
+    "RELU": alone("RELU"),
+    "RELU6": alone("RELU6"),
+    "QUANTIZE integers": requantizing,
+    "QUANTIZE float": quantizing,
+    "DEQUANTIZE": dequantizing,
+    "PAD": padding,
+    "CONCATENATION": concatenation,
+    "RESHAPE": reshaping,
+}
+
+
+def litert(content: bytes) -> Any:
+    interpreter = Interpreter(
+        model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+    )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def answered(interpreter: Any, tensors: list[np.ndarray]) -> np.ndarray:
+    for details, value in zip(interpreter.get_input_details(), tensors, strict=True):
+        interpreter.set_tensor(details["index"], value)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+@pytest.mark.parametrize("name", INT8)
+def test_an_int8_operator_answers_bit_for_bit_as_litert_reference_kernel(name):
+    different, varied = set(), 0
+    for seed, number in itertools.product(SEEDS, range(ROUNDS)):
+        chance = Chance(seed)
+        content = INT8[name](chance)
+        reference, candidate = litert(content), NumpyInterpreter("net", content)
+        chance.random = np.random.default_rng((seed, number))
+        tensors = [
+            chance.values(tuple(details["shape"]), details["dtype"])
+            for details in reference.get_input_details()
+        ]
+        wanted, (got,) = answered(reference, tensors), candidate.run(*tensors)
+        assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape)
+        varied += len(np.unique(wanted)) > 1
+        if not np.array_equal(got, wanted):
+            different.add((seed, int((got != wanted).sum()), wanted.size))
+    assert not different
+    assert varied > 0.6 * len(SEEDS) * ROUNDS  # the others are clipped to one value
