@@ -152,8 +152,9 @@ def softmax(node: Node) -> Kernel:
     beta = np.float32(node.options.real(0))
 
     def run(values: Floats) -> Floats:
-        powers = np.exp((values - values.max(axis=-1, keepdims=True)) * beta)
-        return powers / powers.sum(axis=-1, keepdims=True)
+        powers: Floats = np.exp((values - values.max(axis=-1, keepdims=True)) * beta)
+        sums: Floats = powers.sum(axis=-1, keepdims=True)
+        return powers / sums
 
     return run
 

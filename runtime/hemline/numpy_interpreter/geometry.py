@@ -56,7 +56,7 @@ def rows_of_product(node: Node, weights: NDArray[Any]) -> int:
     count = int(np.prod(shape, dtype=object))
     if weights.ndim != 2 or weights.shape[1] == 0 or count % weights.shape[1]:
         raise node.refused(f"has weights {weights.shape} for an input {shape}")
-    outputs, depth = weights.shape
+    outputs, depth = (int(size) for size in weights.shape)
     rows = count // depth
     if node.output.shape not in ((rows, outputs), (*shape[:-1], outputs)):
         raise node.refused(f"gives {(rows, outputs)}, and the file says {node.output.shape}")

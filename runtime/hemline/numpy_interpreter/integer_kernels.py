@@ -85,7 +85,7 @@ def fully_connected(node: Node) -> Kernel:
 def max_pool_2d(node: Node) -> Kernel:
     """MAX_POOL_2D."""
     windows = geometry.pooling(node)
-    low, high = _limits(node, geometry.activation(node, 5))
+    limits = _limits(node, geometry.activation(node, 5))
     _must_share_scale(node)
 
     def run(pictures: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -93,7 +93,7 @@ def max_pool_2d(node: Node) -> Kernel:
         greatest = next(places)
         for seen in places:
             greatest = np.maximum(greatest, seen)
-        return np.clip(greatest, np.int8(low), np.int8(high))
+        return _clipped(greatest, limits)
 
     return run
 
@@ -101,14 +101,14 @@ def max_pool_2d(node: Node) -> Kernel:
 def average_pool_2d(node: Node) -> Kernel:
     """AVERAGE_POOL_2D: over those places of a window that lie on the picture."""
     windows = geometry.pooling(node)
-    low, high = _limits(node, geometry.activation(node, 5))
+    limits = _limits(node, geometry.activation(node, 5))
     _must_share_scale(node)
     counts = windows.counts(*node.image_shape()[1:3])
 
     def run(pictures: NDArray[np.int8]) -> NDArray[np.int8]:
         sums = sum(windows.places(pictures.astype(np.int64)))
         averages = np.sign(sums) * ((np.abs(sums) + counts // 2) // counts)
-        return np.clip(averages, low, high).astype(np.int8)
+        return _clipped(averages, limits)
 
     return run
 
@@ -127,7 +127,7 @@ def mean(node: Node) -> Kernel:
 
     def run(values: NDArray[np.int8], *_: Any) -> NDArray[np.int8]:
         sums = values.sum(axis=axes, dtype=np.int64).reshape(node.output.shape)
-        return _clipped(multiplier(sums - offset) + target.zero_point)
+        return _clipped(multiplier(sums - offset) + target.zero_point, _limits_of(np.int8))
 
     return run
 
@@ -149,7 +149,7 @@ def _sum(node: Node, sign: int) -> Kernel:
     to_target = node.multiplier(common / ((1 << _ADD_LEFT_SHIFT) * np.float64(target.scale)))
     if to_target.shift > 0:
         raise node.refused("has scales too far apart")
-    low, high = _limits(node, geometry.activation(node, 0))
+    limits = _limits(node, geometry.activation(node, 0))
 
     def run(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int8]:
         raised = [
@@ -157,7 +157,7 @@ def _sum(node: Node, sign: int) -> Kernel:
             for values, one, to in zip((left, right), (first, second), to_common, strict=True)
         ]
         total = to_target(raised[0] + sign * raised[1]) + target.zero_point
-        return np.clip(total, low, high).astype(np.int8)
+        return _clipped(total, limits)
 
     return run
 
@@ -165,13 +165,14 @@ def _sum(node: Node, sign: int) -> Kernel:
 def mul(node: Node) -> Kernel:
     """MUL; the factor is computed in float32, as the kernel does."""
     first, second, target = _pair(node)
-    multiplier = node.multiplier(first.scale * second.scale / target.scale)
-    low, high = _limits(node, geometry.activation(node, 0))
+    with np.errstate(over="ignore"):  # an infinite factor is refused
+        multiplier = node.multiplier(first.scale * second.scale / target.scale)
+    limits = _limits(node, geometry.activation(node, 0))
 
     def run(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int8]:
         centred = left.astype(np.int64) - first.zero_point
         products = centred * (right.astype(np.int64) - second.zero_point)
-        return np.clip(multiplier(products) + target.zero_point, low, high).astype(np.int8)
+        return _clipped(multiplier(products) + target.zero_point, limits)
 
     return run
 
@@ -194,12 +195,13 @@ def relu6(node: Node) -> Kernel:
 def _relu(node: Node, activation: int) -> Kernel:
     node.must_give(node.input(0).shape)
     source, target = node.scale(node.input(0)), node.scale(node.output)
-    multiplier = node.multiplier(np.float64(source.scale / target.scale))
-    low, high = _limits(node, activation)
+    with np.errstate(over="ignore"):
+        multiplier = node.multiplier(source.scale / target.scale)
+    limits = _limits(node, activation)
 
     def run(values: NDArray[np.int8]) -> NDArray[np.int8]:
         rescaled = multiplier(values.astype(np.int64) - source.zero_point) + target.zero_point
-        return np.clip(rescaled, low, high).astype(np.int8)
+        return _clipped(rescaled, limits)
 
     return run
 
@@ -209,11 +211,11 @@ def requantize(node: Node) -> Kernel:
     node.must_give(node.input(0).shape)
     source, target = node.scale(node.input(0)), node.scale(node.output)
     multiplier = node.multiplier(np.float64(source.scale) / np.float64(target.scale))
-    dtype = node.output.dtype
+    dtype, limits = node.output.dtype, _limits_of(node.output.dtype)
 
     def run(values: NDArray[Any]) -> NDArray[Any]:
         rescaled = multiplier(values.astype(np.int64) - source.zero_point)
-        return _clipped(rescaled + target.zero_point, dtype)
+        return _clipped(rescaled + target.zero_point, limits, dtype)
 
     return run
 
@@ -222,11 +224,11 @@ def quantize(node: Node) -> Kernel:
     """QUANTIZE from float32: divided by the scale in float32, halves away from zero."""
     node.must_give(node.input(0).shape)
     target = node.scale(node.output)
-    dtype = node.output.dtype
+    dtype, limits = node.output.dtype, _limits_of(node.output.dtype)
 
     def run(values: NDArray[np.float32]) -> NDArray[Any]:
         steps = rounded((values / target.scale).astype(np.float64))
-        return _clipped(steps + target.zero_point, dtype)
+        return _clipped(steps + target.zero_point, limits, dtype)
 
     return run
 
@@ -264,8 +266,7 @@ class _Products:
 
     def limited(self, values: NDArray[Any]) -> NDArray[np.int8]:
         """The output from values that are around 0."""
-        clipped = np.clip(values + self.zero_point, *self._limits)
-        return clipped.astype(np.int8).reshape(self._shape)
+        return _clipped(values + self.zero_point, self._limits).reshape(self._shape)
 
     def fixed_point_finish(self, node: Node) -> Callable[[NDArray[np.float64]], NDArray[np.int8]]:
         """From sums to the output, with the factor as a multiplier."""
@@ -280,7 +281,7 @@ def _limits(node: Node, activation: int) -> tuple[int, int]:
     def quantized(real: float) -> int:
         return scale.zero_point + int(rounded(np.float64(np.float32(real) / scale.scale)))
 
-    low, high = -128, 127
+    low, high = _limits_of(np.int8)
     if activation in (RELU, RELU6):
         low = max(low, quantized(0))
     if activation == RELU6:
@@ -296,6 +297,10 @@ def _must_share_scale(node: Node) -> None:
         raise node.refused("has another scale behind it than before it")
 
 
-def _clipped(values: NDArray[Any], dtype: Any = np.int8) -> NDArray[Any]:
-    limits = np.iinfo(dtype)
-    return np.clip(values, limits.min, limits.max).astype(dtype)
+def _clipped(values: NDArray[Any], limits: tuple[int, int], dtype: Any = np.int8) -> NDArray[Any]:
+    clipped: NDArray[Any] = np.clip(values, *limits).astype(dtype)
+    return clipped
+
+
+def _limits_of(dtype: Any) -> tuple[int, int]:
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)

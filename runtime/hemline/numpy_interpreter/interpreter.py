@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hemline.errors import ModelError
 from hemline.numpy_interpreter import float_kernels, integer_kernels, layout_kernels
 from hemline.numpy_interpreter.node import Node
-from hemline.tflite_reader import ABSENT, Graph, Operator, Tensor, read_tflite
+from hemline.tflite_reader import ABSENT, Graph, Operator, read_tflite
 
 _Kernel = Callable[..., NDArray[Any]]
 _Maker = Callable[[Node], _Kernel]

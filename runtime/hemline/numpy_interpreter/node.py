@@ -15,6 +15,7 @@ from hemline.tflite_reader import Operator, Tensor
 
 # Above it, an array of float64 takes more than 512 MB. Sizes in a damaged file can be anything.
 _MOST_ELEMENTS = 1 << 26
+_LEAST_SCALE = 2.0**-64
 _CONVERT_AGAIN = "copy or convert the model again"
 
 
@@ -142,6 +143,6 @@ class Node:
         if quantization is None:
             raise self.refused(f"has {tensor.name} without scale")
         scales = quantization.scales
-        if not (np.isfinite(scales).all() and (scales > 0).all()):
-            raise self.refused(f"has {tensor.name} with a scale that is no positive number")
+        if not ((scales >= _LEAST_SCALE) & (scales <= 1 / _LEAST_SCALE)).all():
+            raise self.refused(f"has {tensor.name} with a scale that cannot be meant")
         return scales, quantization.zero_points

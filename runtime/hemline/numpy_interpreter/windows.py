@@ -87,7 +87,8 @@ class Windows:
     def counts(self, height: int, width: int) -> NDArray[np.int64]:
         """How many places of each window lie on the picture: (1, windows down, windows across, 1)."""
         ones = np.ones((1, height, width, 1), np.int64)
-        return np.sum(list(self.places(ones)), axis=0)
+        counts: NDArray[np.int64] = np.sum(list(self.places(ones)), axis=0)
+        return counts
 
     def _every(self, axis: int, place: int) -> slice:
         start = place * self.dilations_hw[axis]
