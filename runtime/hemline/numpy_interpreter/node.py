@@ -88,9 +88,9 @@ class Node:
             raise self.refused(f"has a bias of the shape {value.shape} for {channels} channels")
         return value
 
-    def image_shape(self, position: int = 0) -> tuple[int, int, int, int]:
-        """Batch, height, width and channels of an input."""
-        shape = self.input(position).shape
+    def image_shape(self) -> tuple[int, int, int, int]:
+        """Batch, height, width and channels of the first input."""
+        shape = self.input(0).shape
         if len(shape) != 4:
             raise self.refused(f"takes an input of the shape {shape}, which is no picture")
         batch, height, width, channels = shape
@@ -130,7 +130,9 @@ class Node:
             raise self.refused(f"gives {shape}, and the file says {self.output.shape}")
 
     def must_fit(self, *sizes: int) -> None:
-        """Refuse arrays of these sizes that are too large to be meant."""
+        """Refuse an array that is empty, or too large to be meant."""
+        if min(sizes, default=1) < 1:
+            raise self.refused(f"has a tensor of the shape {sizes}")
         count = int(np.prod(sizes, dtype=object))
         if count > _MOST_ELEMENTS:
             raise self.refused(
