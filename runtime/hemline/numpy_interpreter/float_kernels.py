@@ -28,7 +28,7 @@ def conv_2d(node: Node) -> Kernel:
     windows, groups = geometry.convolution(node, weights)
     bias = node.bias(weights.shape[0], np.float32)
     matrices = np.split(weights.reshape(weights.shape[0], -1).T, groups, axis=1)
-    activation = _activation(node, 3)
+    activation = fused_activation(node, 3)
 
     def run(pictures: Floats, *_: Any) -> Floats:
         parts = np.split(pictures, groups, axis=3)
@@ -44,7 +44,7 @@ def depthwise_conv_2d(node: Node) -> Kernel:
     windows, per_channel = geometry.depthwise(node, weights)
     bias = node.bias(weights.shape[3], np.float32)
     taps = weights.reshape(-1, weights.shape[3])
-    activation = _activation(node, 4)
+    activation = fused_activation(node, 4)
 
     def run(pictures: Floats, *_: Any) -> Floats:
         sums = np.zeros(node.output.shape, np.float32)
@@ -61,7 +61,7 @@ def fully_connected(node: Node) -> Kernel:
     weights = node.constant(1, np.float32)
     rows = geometry.rows_of_product(node, weights)
     bias = node.bias(weights.shape[0], np.float32)
-    activation = _activation(node, 0)
+    activation = fused_activation(node, 0)
 
     def run(values: Floats, *_: Any) -> Floats:
         sums = values.reshape(rows, -1) @ weights.T + bias
@@ -73,7 +73,7 @@ def fully_connected(node: Node) -> Kernel:
 def max_pool_2d(node: Node) -> Kernel:
     """MAX_POOL_2D."""
     windows = geometry.pooling(node)
-    activation = _activation(node, 5)
+    activation = fused_activation(node, 5)
 
     def run(pictures: Floats) -> Floats:
         places = windows.places(pictures, -np.inf)
@@ -88,7 +88,7 @@ def max_pool_2d(node: Node) -> Kernel:
 def average_pool_2d(node: Node) -> Kernel:
     """AVERAGE_POOL_2D: over those places of a window that lie on the picture."""
     windows = geometry.pooling(node)
-    activation = _activation(node, 5)
+    activation = fused_activation(node, 5)
     counts = windows.counts(*node.image_shape()[1:3]).astype(np.float32)
 
     def run(pictures: Floats) -> Floats:
@@ -128,7 +128,7 @@ def mul(node: Node) -> Kernel:
 
 def _elementwise(node: Node, operation: Callable[[Floats, Floats], Floats]) -> Kernel:
     geometry.must_broadcast(node)
-    activation = _activation(node, 0)
+    activation = fused_activation(node, 0)
     return lambda left, right: activation(operation(left, right))
 
 
@@ -159,7 +159,8 @@ def softmax(node: Node) -> Kernel:
     return run
 
 
-def _activation(node: Node, position: int) -> Callable[[Floats], Floats]:
+def fused_activation(node: Node, position: int) -> Callable[[Floats], Floats]:
+    """What an operator's option at this position makes of its sums."""
     return _clipping(geometry.activation(node, position))
 
 

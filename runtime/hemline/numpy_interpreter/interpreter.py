@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemline.errors import ModelError
-from hemline.numpy_interpreter import float_kernels, integer_kernels, layout_kernels
+from hemline.numpy_interpreter import (
+    float_kernels,
+    hybrid_kernels,
+    integer_kernels,
+    layout_kernels,
+)
 from hemline.numpy_interpreter.node import Node
 from hemline.tflite_reader import ABSENT, Graph, Operator, read_tflite
 
@@ -17,18 +23,30 @@ _Kernel = Callable[..., NDArray[Any]]
 _Maker = Callable[[Node], _Kernel]
 
 _INT8, _UINT8, _FLOAT32, _FLOAT16 = "INT8", "UINT8", "FLOAT32", "FLOAT16"
-_ARITHMETIC = (
-    "CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED MAX_POOL_2D AVERAGE_POOL_2D MEAN ADD SUB MUL RELU RELU6"
-).split()
-# What computes an operator, by its name and the types of its first input and its output.
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_ARITHMETIC = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "MEAN", "ADD", "SUB", "MUL", "RELU", "RELU6")
+
+
+def _and_weights(source: str, weights: str) -> str:
+    return f"{source} and {weights} weights"
+
+
+def _makers(
+    names: tuple[str, ...], source: str, target: str, module: ModuleType
+) -> dict[tuple[str, str, str], _Maker]:
+    """The functions of a module that are named as the operators."""
+    return {(name, source, target): getattr(module, name.lower()) for name in names}
+
+
+# What computes an operator, by its name and the types of its input and its output.
 _KERNELS: dict[tuple[str, str, str], _Maker] = {
-    **{(n, _INT8, _INT8): getattr(integer_kernels, n.lower()) for n in _ARITHMETIC},
-    **{(n, _FLOAT32, _FLOAT32): getattr(float_kernels, n.lower()) for n in _ARITHMETIC},
-    **{
-        (n, kind, kind): getattr(layout_kernels, n.lower())
-        for n in ("RESHAPE", "PAD", "CONCATENATION")
-        for kind in (_INT8, _UINT8, _FLOAT32)
-    },
+    **_makers(_WEIGHTED, _and_weights(_INT8, _INT8), _INT8, integer_kernels),
+    **_makers(_WEIGHTED, _and_weights(_FLOAT32, _INT8), _FLOAT32, hybrid_kernels),
+    **_makers(_WEIGHTED, _and_weights(_FLOAT32, _FLOAT32), _FLOAT32, float_kernels),
+    **_makers(_ARITHMETIC, _INT8, _INT8, integer_kernels),
+    **_makers(_ARITHMETIC, _FLOAT32, _FLOAT32, float_kernels),
+    **_makers(("RESHAPE", "PAD", "CONCATENATION"), _INT8, _INT8, layout_kernels),
+    **_makers(("RESHAPE", "PAD", "CONCATENATION"), _FLOAT32, _FLOAT32, layout_kernels),
     **{
         ("QUANTIZE", source, target): integer_kernels.requantize
         for source in (_INT8, _UINT8)
@@ -186,6 +204,8 @@ def _known_names() -> list[str]:
 def _kernel(node: Node) -> _Kernel:
     name = node.operator.name
     source, target = node.input(0).type_name, node.output.type_name
+    if name in _WEIGHTED:
+        source = _and_weights(source, node.input(1).type_name)
     make = None if node.operator.is_custom else _KERNELS.get((name, source, target))
     if make is not None:
         return make(node)
