@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hemline.errors import ModelError
 from hemline.numpy_interpreter import NumpyInterpreter
 
 pytest.importorskip("flatbuffers")
@@ -391,3 +392,182 @@ def test_an_int8_operator_answers_bit_for_bit_as_litert_reference_kernel(name):
             different.add((seed, int((got != wanted).sum()), wanted.size))
     assert not different
     assert varied > 0.6 * len(SEEDS) * ROUNDS  # the others are clipped to one value
+
+
+def with_float_weights(content_of: Callable[[Chance], bytes]) -> Callable[[Chance], bytes]:
+    """The same network with all of its int8 and int32 values as float32."""
+    return lambda chance: as_float(content_of(chance), chance, weights=np.float32)
+
+
+def with_int8_weights(content_of: Callable[[Chance], bytes]) -> Callable[[Chance], bytes]:
+    """The same network with float32 activations and bias, and its int8 weights."""
+    return lambda chance: as_float(content_of(chance), chance, weights=np.int8)
+
+
+def as_float(content: bytes, chance: Chance, weights: Any) -> bytes:
+    model = tflite_file.unpack(content)
+    operator = model.subgraphs[0].operators[0]
+    name = tflite_file.operator_name(model, operator)
+    weighted = name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+    if weights is np.int8:
+        kernel = model.buffers[model.subgraphs[0].tensors[1].buffer]
+        kernel.data = np.maximum(kernel.data.view(np.int8), -127).view(np.uint8)  # as specified
+    for number, made in enumerate(model.subgraphs[0].tensors):
+        if number == 1 and (weights is np.int8 or name in ("MEAN", "PAD", "RESHAPE")):
+            continue
+        made.type, made.quantization = schema.TensorType.FLOAT32, None
+        buffer = model.buffers[made.buffer]
+        if buffer.data is not None and weighted:
+            value = chance.random.normal(0, 1, [int(n) for n in made.shape])
+            buffer.data = np.frombuffer(value.astype(np.float32).tobytes(), np.uint8)
+        elif buffer.data is not None:
+            value = np.frombuffer(bytes(buffer.data), np.int8).astype(np.float32)
+            buffer.data = np.frombuffer(value.tobytes(), np.uint8)
+    return tflite_file.pack(model)
+
+
+def softmax(chance: Chance) -> bytes:
+    shape = (chance.size(1, 3), chance.size(1, 9))
+    edges = [Edge(shape, np.float32)], Edge(shape, np.float32)
+    return network("SOFTMAX", *edges, kind="SoftmaxOptions", beta=chance.one_of(1.0, 0.5, 3.0))
+
+
+QUANTIZED_ONLY = ("QUANTIZE integers", "QUANTIZE float", "DEQUANTIZE")
+FLOAT = {
+    **{name: with_float_weights(INT8[name]) for name in INT8 if name not in QUANTIZED_ONLY},
+    "SOFTMAX": softmax,
+}
+HYBRID = {
+    name: with_int8_weights(INT8[name])
+    for name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+}
+
+
+@pytest.mark.parametrize("name", FLOAT)
+def test_a_float_operator_answers_as_litert_reference_kernel_but_for_the_order_of_sums(name):
+    assert max(distances(FLOAT[name])) < 1e-5  # of 300 products, each is rounded to 6e-8
+
+
+@pytest.mark.parametrize("name", HYBRID)
+def test_an_operator_with_int8_weights_and_float_input_answers_as_litert_reference_kernel(name):
+    """None of these random inputs lies halfway between two steps, where machines differ."""
+    assert max(distances(HYBRID[name])) < 1e-6
+
+
+def distances(content_of: Callable[[Chance], bytes]) -> list[float]:
+    """Of each network: the greatest difference, as a share of the greatest value."""
+    found = []
+    for seed in SEEDS:
+        chance = Chance(seed)
+        content = content_of(chance)
+        reference, candidate = litert(content), NumpyInterpreter("net", content)
+        tensors = [
+            chance.values(tuple(details["shape"]), np.float32)
+            for details in reference.get_input_details()
+        ]
+        wanted, (got,) = answered(reference, tensors), candidate.run(*tensors)
+        assert (got.dtype, got.shape) == (np.float32, wanted.shape)
+        found.append(float(np.abs(got - wanted).max() / max(1.0, np.abs(wanted).max())))
+    return found
+
+
+def dense(**changes: Any) -> list[Any]:
+    """Input, weights, bias and output of a FULLY_CONNECTED, with some of it changed."""
+    edges = {
+        "source": Edge((1, 4), np.int8, 0.1, 3),
+        "weights": Edge((2, 4), np.int8, 0.01, value=np.ones((2, 4), np.int8)),
+        "bias": Edge((2,), np.int32, value=np.zeros(2, np.int32)),
+        "target": Edge((1, 2), np.int8, 0.2, -5),
+    }
+    edges |= {name: dataclasses.replace(edges[name], **change) for name, change in changes.items()}
+    return [[edges["source"], edges["weights"], edges["bias"]], edges["target"]]
+
+
+def one_to_one(name: str, dtype: Any = np.int8, **options: Any) -> bytes:
+    edge = Edge((1, 4, 4, 2), dtype, 0.1)
+    return network(name, [edge], edge, **options)
+
+
+def joined(scale: float) -> bytes:
+    edges = [Edge((1, 2), np.int8, 0.1), Edge((1, 2), np.int8, scale)]
+    options = {"kind": "ConcatenationOptions", "axis": 1}
+    return network("CONCATENATION", edges, Edge((1, 4), np.int8, 0.1), **options)
+
+
+def pooled(**changes: Any) -> bytes:
+    edges = [Edge((1, 4, 4, 2), np.int8, 0.1)], Edge((1, 2, 2, 2), np.int8, 0.1)
+    options = dict.fromkeys(("strideH", "strideW", "filterHeight", "filterWidth"), 2)
+    return network("MAX_POOL_2D", *edges, kind="Pool2DOptions", **options | changes)
+
+
+FULLY = "FullyConnectedOptions"
+REFUSED = {
+    # an operator that classifiers seldom have
+    "unknown": (lambda: one_to_one("TANH"), r"operator 0 \(TANH\) is not known to the NumPy"),
+    # a known one in another type: Softmax belongs to the runtime, and not into int8
+    "type": (lambda: one_to_one("SOFTMAX"), r"operator 0 \(SOFTMAX\) computes INT8 from INT8"),
+    # the quantization of before 2019
+    "uint8": (lambda: one_to_one("RELU", np.uint8), "computes UINT8 from UINT8"),
+    # as in attention, where both are activations
+    "computed": (
+        lambda: network("FULLY_CONNECTED", *dense(weights={"value": None}), kind=FULLY),
+        r"\(FULLY_CONNECTED\) takes tensor_1 as it is computed",
+    ),
+    "zero points": (
+        lambda: network("FULLY_CONNECTED", *dense(weights={"zero_point": 2}), kind=FULLY),
+        "weights with zero points",
+    ),
+    "no scale": (
+        lambda: network("FULLY_CONNECTED", *dense(source={"scales": None}), kind=FULLY),
+        "has tensor_0 without scale",
+    ),
+    "scale": (
+        lambda: network("FULLY_CONNECTED", *dense(target={"scales": -0.2}), kind=FULLY),
+        "a scale that cannot be meant",
+    ),
+    "scales": (
+        lambda: network("FULLY_CONNECTED", *dense(weights={"scales": [1, 2, 3]}), kind=FULLY),
+        "3 scales along another axis than its 2 channels",
+    ),
+    "output": (
+        lambda: network("FULLY_CONNECTED", *dense(target={"shape": (1, 3)}), kind=FULLY),
+        r"gives \(1, 2\), and the file says \(1, 3\)",
+    ),
+    "bias": (
+        lambda: network(
+            "FULLY_CONNECTED", *dense(bias={"value": np.full(2, 2**31 - 1, np.int32)}), kind=FULLY
+        ),
+        "sums that can leave 32 bits",
+    ),
+    "activation": (
+        lambda: network("FULLY_CONNECTED", *dense(), kind=FULLY, fusedActivationFunction=4),
+        "the fused activation 4",
+    ),
+    "options": (lambda: network("FULLY_CONNECTED", *dense()), "has no options"),
+    "joined scales": (lambda: joined(0.2), r"\(CONCATENATION\) has another scale behind it"),
+    "stride": (lambda: pooled(strideH=0), "impossible windows"),
+    "window": (lambda: pooled(filterHeight=2**30), "more than 65536 places"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_done_is_refused_with_the_operators_name_and_place(name):
+    content, said = REFUSED[name]
+    with pytest.raises(ModelError, match=said) as caught:
+        NumpyInterpreter("net.tflite", content())
+    assert caught.value.problem.startswith("net.tflite: operator 0 (")
+    assert caught.value.hint
+
+
+def test_the_networks_of_the_refusals_run_where_nothing_is_changed():
+    for content in (network("FULLY_CONNECTED", *dense(), kind=FULLY), joined(0.1), pooled()):
+        interpreter = NumpyInterpreter("net.tflite", content)
+        interpreter.run(*(np.zeros(edge.shape, edge.dtype) for edge in interpreter.inputs))
+
+
+def test_a_custom_operator_is_refused_by_its_own_name():
+    model = tflite_file.unpack(one_to_one("CUSTOM"))
+    model.operatorCodes[0].customCode = "RELU"  # the name of a builtin one does not make it one
+    with pytest.raises(ModelError, match=r"operator 0 \(RELU\)") as caught:
+        NumpyInterpreter("net.tflite", tflite_file.pack(model))
+    assert "litert" in caught.value.hint

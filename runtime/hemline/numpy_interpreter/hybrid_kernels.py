@@ -30,9 +30,12 @@ def conv_2d(node: Node) -> Kernel:
     outputs = weights.shape[0]
     finish = _finish(node, outputs, axis=0, activation_position=3)
     matrices = np.split(weights.reshape(outputs, -1).T.astype(np.float64), groups, axis=1)
+    # LiteRT has two kernels, and takes the older one where all channels have the same scale.
+    scale_count = len(np.unique(node.weight_scales(1, outputs, 0)))
+    quantized = _symmetric if scale_count == 1 and groups == 1 else _with_zero_point
 
     def run(pictures: Floats, *_: Any) -> Floats:
-        centred, scales = _with_zero_point(pictures)
+        centred, scales = quantized(pictures)
         parts = np.split(centred, groups, axis=3)
         sums = [windows.patches(part) @ m for part, m in zip(parts, matrices, strict=True)]
         return finish(np.concatenate(sums, axis=1).reshape(node.output.shape), scales)
@@ -91,8 +94,9 @@ def _with_zero_point(values: Floats) -> tuple[NDArray[np.float64], Floats]:
 
 
 def _symmetric(values: Floats) -> tuple[NDArray[np.float64], Floats]:
-    """Each row, quantized without zero point: the integers from -127 to 127, and the scales."""
-    greatest: Floats = np.abs(values).max(axis=1, keepdims=True)
+    """Each picture or row, quantized without zero point: the integers from -127 to 127, and the scales."""
+    axes = tuple(range(1, values.ndim))
+    greatest: Floats = np.abs(values).max(axis=axes, keepdims=True)
     greatest = np.where(greatest == 0, np.float32(127), greatest)
     steps = rounded(values * (np.float32(127) / greatest))
     scales: Floats = greatest / np.float32(127)
