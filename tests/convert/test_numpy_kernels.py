@@ -527,7 +527,7 @@ REFUSED = {
     ),
     "scales": (
         lambda: network("FULLY_CONNECTED", *dense(weights={"scales": [1, 2, 3]}), kind=FULLY),
-        "3 scales along another axis than its 2 channels",
+        "3 scales along axis 0 for 2 channels along axis 0",
     ),
     "output": (
         lambda: network("FULLY_CONNECTED", *dense(target={"shape": (1, 3)}), kind=FULLY),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hemline.numpy_interpreter import geometry
 from hemline.numpy_interpreter.node import Node
+from hemline.numpy_interpreter.products import product
 
 Floats = NDArray[np.float32]
 Kernel = Callable[..., Floats]
@@ -32,7 +33,7 @@ def conv_2d(node: Node) -> Kernel:
 
     def run(pictures: Floats, *_: Any) -> Floats:
         parts = np.split(pictures, groups, axis=3)
-        sums = [windows.patches(part) @ m for part, m in zip(parts, matrices, strict=True)]
+        sums = [product(windows.patches(p), m) for p, m in zip(parts, matrices, strict=True)]
         return activation((np.concatenate(sums, axis=1) + bias).reshape(node.output.shape))
 
     return run
@@ -64,7 +65,7 @@ def fully_connected(node: Node) -> Kernel:
     activation = fused_activation(node, 0)
 
     def run(values: Floats, *_: Any) -> Floats:
-        sums = values.reshape(rows, -1) @ weights.T + bias
+        sums = product(values.reshape(rows, -1), weights.T) + bias
         return activation(sums.reshape(node.output.shape))
 
     return run

@@ -19,6 +19,7 @@ from hemline.numpy_interpreter import geometry
 from hemline.numpy_interpreter.fixed_point import rounded
 from hemline.numpy_interpreter.float_kernels import Floats, fused_activation
 from hemline.numpy_interpreter.node import Node
+from hemline.numpy_interpreter.products import product
 
 Kernel = Callable[..., Floats]
 
@@ -37,7 +38,7 @@ def conv_2d(node: Node) -> Kernel:
     def run(pictures: Floats, *_: Any) -> Floats:
         centred, scales = quantized(pictures)
         parts = np.split(centred, groups, axis=3)
-        sums = [windows.patches(part) @ m for part, m in zip(parts, matrices, strict=True)]
+        sums = [product(windows.patches(p), m) for p, m in zip(parts, matrices, strict=True)]
         return finish(np.concatenate(sums, axis=1).reshape(node.output.shape), scales)
 
     return run
@@ -71,7 +72,7 @@ def fully_connected(node: Node) -> Kernel:
 
     def run(values: Floats, *_: Any) -> Floats:
         centred, scales = quantized(values.reshape(rows, -1))
-        return finish(centred @ matrix, scales).reshape(node.output.shape)
+        return finish(product(centred, matrix), scales).reshape(node.output.shape)
 
     return run
 

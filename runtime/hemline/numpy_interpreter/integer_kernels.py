@@ -17,6 +17,7 @@ from hemline.numpy_interpreter import geometry
 from hemline.numpy_interpreter.fixed_point import Multiplier, rounded
 from hemline.numpy_interpreter.geometry import RELU, RELU6, RELU_N1_TO_1
 from hemline.numpy_interpreter.node import Node, Scale
+from hemline.numpy_interpreter.products import product
 
 Kernel = Callable[..., NDArray[Any]]
 
@@ -36,7 +37,7 @@ def conv_2d(node: Node) -> Kernel:
     def run(pictures: NDArray[np.int8], *_: Any) -> NDArray[np.int8]:
         centred = pictures.astype(np.float64) - zero_point
         parts = np.split(centred, groups, axis=3) if groups > 1 else [centred]
-        sums = [windows.patches(part) @ m for part, m in zip(parts, matrices, strict=True)]
+        sums = [product(windows.patches(p), m) for p, m in zip(parts, matrices, strict=True)]
         return finish(sums[0] if groups == 1 else np.concatenate(sums, axis=1))
 
     return run
@@ -76,7 +77,8 @@ def fully_connected(node: Node) -> Kernel:
     matrix = weights.T.astype(np.float64)
 
     def run(values: NDArray[np.int8], *_: Any) -> NDArray[np.int8]:
-        sums = (values.reshape(rows, -1).astype(np.float64) - zero_point) @ matrix
+        centred = values.reshape(rows, -1).astype(np.float64) - zero_point
+        sums = product(centred, matrix)
         return products.limited(rounded((sums + products.bias) * products.factor))
 
     return run

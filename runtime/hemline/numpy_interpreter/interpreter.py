@@ -158,7 +158,7 @@ class NumpyInterpreter:
     def _load(self, name: str, graph: Graph) -> None:
         self._names = [tensor.name for tensor in graph.tensors]
         for tensor in graph.tensors:
-            if tensor.is_constant:
+            if tensor.is_constant and tensor.index not in graph.inputs:
                 self._constants[tensor.index] = tensor.value()
         known = {*self._constants, *graph.inputs}
         for operator in graph.operators:

@@ -33,7 +33,7 @@ def pad(node: Node) -> Kernel:
     shape = np.add(source.shape, widths.sum(axis=1, dtype=np.int64))
     node.must_give(tuple(shape.tolist()))
     _must_keep_scale(node, source)
-    around = 0 if source.quantization is None else node.scale(source).zero_point
+    around = node.scale(source).zero_point if source.dtype == np.int8 else 0
     return lambda values, *_: np.pad(values, widths, constant_values=around)
 
 
@@ -67,9 +67,5 @@ def cast(node: Node) -> Kernel:
 
 
 def _must_keep_scale(node: Node, source: Tensor) -> None:
-    if source.type_name not in ("INT8", "UINT8"):
-        return
-    if source.quantization is None and node.output.quantization is None:
-        return
-    if node.scale(source) != node.scale(node.output):
+    if source.dtype == np.int8 and node.scale(source) != node.scale(node.output):
         raise node.refused("has another scale behind it than before it")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hemline.errors import ModelError
 from hemline.flatbuffer import Table
 from hemline.numpy_interpreter.fixed_point import Multiplier
-from hemline.tflite_reader import Operator, Tensor
+from hemline.tflite_reader import Operator, Quantization, Tensor
 
 # Above it, an array of float64 takes more than 512 MB. Sizes in a damaged file can be anything.
 _MOST_ELEMENTS = 1 << 26
@@ -98,24 +98,24 @@ class Node:
 
     def scale(self, tensor: Tensor) -> Scale:
         """The quantization of an activation."""
-        scales, zero_points = self._quantization(tensor)
+        quantization = self._quantization(tensor)
+        zero_point = int(quantization.zero_points[0])
         limits = np.iinfo(tensor.dtype)
-        if len(scales) != 1 or not limits.min <= zero_points[0] <= limits.max:
+        if quantization.is_per_channel or not limits.min <= zero_point <= limits.max:
             raise self.refused(f"has {tensor.name} with a quantization that no activation has")
-        return Scale(np.float32(scales[0]), int(zero_points[0]))
+        return Scale(np.float32(quantization.scales[0]), zero_point)
 
     def weight_scales(self, position: int, channels: int, axis: int) -> NDArray[np.float32]:
         """The scales of int8 weights: float32, (1,) or (channels,)."""
-        tensor = self.input(position)
-        scales, zero_points = self._quantization(tensor)
-        if zero_points.any():
+        quantization = self._quantization(self.input(position))
+        if quantization.zero_points.any():
             raise self.refused("has weights with zero points", "8-bit weights are symmetric")
-        per_channel = len(scales) > 1
-        if per_channel and (len(scales) != channels or tensor.quantization.axis != axis):  # type: ignore[union-attr]
+        got, wanted = (len(quantization.scales), quantization.axis), (channels, axis)
+        if quantization.is_per_channel and got != wanted:
             raise self.refused(
-                f"has {len(scales)} scales along another axis than its {channels} channels"
+                f"has {got[0]} scales along axis {got[1]} for {channels} channels along axis {axis}"
             )
-        return scales
+        return quantization.scales
 
     def multiplier(self, real: Any) -> Multiplier:
         """The multiplier of a factor, or of one for each channel."""
@@ -140,11 +140,11 @@ class Node:
                 "run the model with --backend litert; if it is a small one, the file is damaged",
             )
 
-    def _quantization(self, tensor: Tensor) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _quantization(self, tensor: Tensor) -> Quantization:
         quantization = tensor.quantization
         if quantization is None:
             raise self.refused(f"has {tensor.name} without scale")
         scales = quantization.scales
         if not ((scales >= _LEAST_SCALE) & (scales <= 1 / _LEAST_SCALE)).all():
             raise self.refused(f"has {tensor.name} with a scale that cannot be meant")
-        return scales, quantization.zero_points
+        return quantization
