@@ -98,7 +98,15 @@ class Chance:
         return choices[self.size(0, len(choices) - 1)]
 
     def scale(self, low: float = 1e-3, high: float = 0.2) -> np.float32:
-        return np.float32(np.exp(self.random.uniform(np.log(low), np.log(high))))
+        scale = np.exp(self.random.uniform(np.log(low), np.log(high)))
+        if self.size(0, 2) == 0:  # a power of two, with which many results lie halfway
+            scale = 2.0 ** np.round(np.log2(scale))
+        return np.float32(scale)
+
+    def nearly_half(self, scale: np.float32) -> np.float32:
+        """A scale whose ratio to this one is 0.5, or some last digits beside it."""
+        bits = np.float32(scale * 2).view(np.int32) + np.int32(self.size(-3, 3))
+        return np.int32(bits).view(np.float32)
 
     def activation(self, shape: tuple[int, ...]) -> Edge:
         return Edge(shape, np.int8, self.scale(), self.size(-128, 127))
@@ -107,6 +115,8 @@ class Chance:
         if dtype == np.float32:
             return self.random.normal(0, 3, shape).astype(np.float32)
         limits = np.iinfo(dtype)
+        if np.prod(shape) == 256:  # each value once
+            return self.random.permutation(256).reshape(shape).astype(np.uint8).view(dtype)
         values = self.random.integers(limits.min, limits.max + 1, shape)
         if self.size(0, 3) == 0:  # extremes
             values = self.random.choice([limits.min, limits.max], shape)
@@ -124,7 +134,8 @@ class Chance:
     def fitting_scale(self, source: Edge, weights: Edge, products: int) -> np.float32:
         """A scale for the output under which it fills its range, about."""
         spread = float(source.scales) * float(np.mean(weights.scales)) * 5000 * products**0.5
-        return np.float32(spread / 100 * self.random.uniform(0.2, 3))
+        scale = spread / 100 * self.random.uniform(0.2, 3)
+        return np.float32(self.one_of(scale, scale, 2.0 ** np.round(np.log2(scale))))
 
 
 def along(padding: int, size: int, window: int, stride: int, dilation: int = 1) -> int:
@@ -259,13 +270,15 @@ def mean(chance: Chance) -> bytes:
 def elementwise(name: str, kind: str) -> Callable[[Chance], bytes]:
     def made(chance: Chance) -> bytes:
         shape = (1, chance.size(1, 6), chance.size(1, 6), chance.size(1, 6))
-        other = chance.one_of(shape, (1, 1, 1, shape[3]), (shape[3],), shape)
-        first, second, target = (chance.activation(s) for s in (shape, other, shape))
+        shapes = shape, chance.one_of(shape, (1, 1, 1, shape[3]), (shape[3],), shape), shape
+        if chance.size(0, 1):  # every value with every other
+            shapes = (1, 256, 1, 1), (1, 1, 256, 1), (1, 256, 256, 1)
+        first, second, target = (chance.activation(shape) for shape in shapes)
         if name == "MUL":
             product = first.scales * second.scales
             target.scales = np.float32(product * chance.random.uniform(20, 300))
         if chance.size(0, 2) == 0:
-            second.value = chance.values(other)
+            second.value = chance.values(second.shape)
         return network(
             name,
             [first, second],
@@ -279,8 +292,9 @@ def elementwise(name: str, kind: str) -> Callable[[Chance], bytes]:
 
 def alone(name: str) -> Callable[[Chance], bytes]:
     def made(chance: Chance) -> bytes:
-        source, target = chance.activation((2, 3, 50)), chance.activation((2, 3, 50))
-        target.scales = np.float32(source.scales * chance.one_of(1, 0.5, 0.71, 1.3))
+        source, target = chance.activation((2, 128)), chance.activation((2, 128))
+        other = np.float32(source.scales * chance.one_of(1, 0.71, 1.3))
+        target.scales = chance.one_of(other, chance.nearly_half(source.scales))
         return network(name, [source], target)
 
     return made
@@ -288,11 +302,12 @@ def alone(name: str) -> Callable[[Chance], bytes]:
 
 def requantizing(chance: Chance) -> bytes:
     kinds = [chance.one_of(np.int8, np.uint8) for _ in range(2)]
-    source, target = chance.activation((1, 400)), chance.activation((1, 400))
+    source, target = chance.activation((1, 256)), chance.activation((1, 256))
     for edge, kind in zip((source, target), kinds, strict=True):
         edge.dtype = kind
         edge.zero_point += 128 * (kind is np.uint8)
-    target.scales = chance.one_of(source.scales, np.float32(source.scales * 0.6), target.scales)
+    half = chance.nearly_half(source.scales)
+    target.scales = chance.one_of(source.scales, np.float32(source.scales * 0.6), half)
     if target.scales == source.scales and kinds == [np.uint8, np.int8]:  # as for pixels
         target.zero_point = source.zero_point - 128
     return network("QUANTIZE", [source], target)
@@ -373,6 +388,13 @@ def answered(interpreter: Any, tensors: list[np.ndarray]) -> np.ndarray:
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
+def near_halves(chance: Chance, output: dict[str, Any]) -> np.ndarray:
+    """Values that lie halfway between two steps of an output, or some last digits beside it."""
+    shape, scale = tuple(output["shape"]), np.float32(output["quantization"][0])
+    halves = (chance.random.integers(-130, 130, shape) + 0.5).astype(np.float32) * scale
+    return (halves.view(np.int32) + chance.random.integers(-3, 4, shape, np.int32)).view(np.float32)
+
+
 @pytest.mark.parametrize("name", INT8)
 def test_an_int8_operator_answers_bit_for_bit_as_litert_reference_kernel(name):
     different, varied = set(), 0
@@ -385,6 +407,8 @@ def test_an_int8_operator_answers_bit_for_bit_as_litert_reference_kernel(name):
             chance.values(tuple(details["shape"]), details["dtype"])
             for details in reference.get_input_details()
         ]
+        if name == "QUANTIZE float":
+            tensors = [near_halves(chance, reference.get_output_details()[0])]
         wanted, (got,) = answered(reference, tensors), candidate.run(*tensors)
         assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape)
         varied += len(np.unique(wanted)) > 1
