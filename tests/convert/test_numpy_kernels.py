@@ -103,10 +103,12 @@ class Chance:
             scale = 2.0 ** np.round(np.log2(scale))
         return np.float32(scale)
 
-    def nearly_half(self, scale: np.float32) -> np.float32:
-        """A scale whose ratio to this one is 0.5, or some last digits beside it."""
-        bits = np.float32(scale * 2).view(np.int32) + np.int32(self.size(-3, 3))
-        return np.int32(bits).view(np.float32)
+    def halfway(self, scale: np.float32) -> np.float32:
+        """A scale under which every other value of this one lies halfway between two steps, nearly.
+
+        Then the last digit of the factor decides, and shows in what precision it was computed.
+        """
+        return np.float32(scale / self.one_of(0.5, 1.5, 2.5))
 
     def activation(self, shape: tuple[int, ...]) -> Edge:
         return Edge(shape, np.int8, self.scale(), self.size(-128, 127))
@@ -209,14 +211,28 @@ def fully_connected(chance: Chance) -> bytes:
     weights = chance.weights((outputs, depth), 0)
     target = chance.activation((rows, outputs))
     target.scales = chance.fitting_scale(source, weights, depth)
+    bias = chance.bias(outputs)
+    bias.scales = source.scales * np.asarray(weights.scales)  # the kernel looks whether it fits
     return network(
         "FULLY_CONNECTED",
-        [source, weights, chance.one_of(chance.bias(outputs), None)],
+        [source, weights, chance.one_of(bias, None)],
         target,
         kind="FullyConnectedOptions",
         fusedActivationFunction=chance.one_of(NONE, RELU, RELU6),
         keepNumDims=chance.one_of(True, False),
     )
+
+
+def fully_connected_halves(chance: Chance) -> bytes:
+    """Small sums, and a factor of a half or a quarter: many results lie halfway between two steps."""
+    depth, outputs = chance.size(1, 4), chance.size(10, 40)
+    source = Edge((1, depth), np.int8, 0.5, chance.size(-128, 127))
+    values = chance.random.integers(-1, 2, (outputs, depth)).astype(np.int8)
+    weights = Edge((outputs, depth), np.int8, 0.125, value=values)
+    bias = Edge((outputs,), np.int32, 0.0625)
+    bias.value = chance.random.integers(-9, 9, outputs, np.int32)
+    target = Edge((1, outputs), np.int8, 0.0625 * chance.one_of(2, 4))
+    return network("FULLY_CONNECTED", [source, weights, bias], target, kind="FullyConnectedOptions")
 
 
 def pooling(name: str) -> Callable[[Chance], bytes]:
@@ -256,7 +272,8 @@ def mean(chance: Chance) -> bytes:
     if not keeps:
         rest = [size for axis, size in enumerate(shape) if axis not in dropped]
     source, target = chance.activation(shape), chance.activation(tuple(rest))
-    target.scales = chance.one_of(source.scales, source.scales * np.float32(0.37), target.scales)
+    other = source.scales * np.float32(0.37)
+    target.scales = chance.one_of(source.scales, other, chance.halfway(source.scales))
     value = np.array(axes, np.int32)
     return network(
         "MEAN",
@@ -276,7 +293,8 @@ def elementwise(name: str, kind: str) -> Callable[[Chance], bytes]:
         first, second, target = (chance.activation(shape) for shape in shapes)
         if name == "MUL":
             product = first.scales * second.scales
-            target.scales = np.float32(product * chance.random.uniform(20, 300))
+            other = np.float32(product * chance.random.uniform(20, 300))
+            target.scales = chance.one_of(other, chance.halfway(product))
         if chance.size(0, 2) == 0:
             second.value = chance.values(second.shape)
         return network(
@@ -294,7 +312,7 @@ def alone(name: str) -> Callable[[Chance], bytes]:
     def made(chance: Chance) -> bytes:
         source, target = chance.activation((2, 128)), chance.activation((2, 128))
         other = np.float32(source.scales * chance.one_of(1, 0.71, 1.3))
-        target.scales = chance.one_of(other, chance.nearly_half(source.scales))
+        target.scales = chance.one_of(other, chance.halfway(source.scales))
         return network(name, [source], target)
 
     return made
@@ -306,7 +324,7 @@ def requantizing(chance: Chance) -> bytes:
     for edge, kind in zip((source, target), kinds, strict=True):
         edge.dtype = kind
         edge.zero_point += 128 * (kind is np.uint8)
-    half = chance.nearly_half(source.scales)
+    half = chance.halfway(source.scales)
     target.scales = chance.one_of(source.scales, np.float32(source.scales * 0.6), half)
     if target.scales == source.scales and kinds == [np.uint8, np.int8]:  # as for pixels
         target.zero_point = source.zero_point - 128
@@ -356,6 +374,7 @@ INT8 = {
     "CONV_2D": convolution,
     "DEPTHWISE_CONV_2D": depthwise_convolution,
     "FULLY_CONNECTED": fully_connected,
+    "FULLY_CONNECTED halves": fully_connected_halves,
     "MAX_POOL_2D": pooling("MAX_POOL_2D"),
     "AVERAGE_POOL_2D": pooling("AVERAGE_POOL_2D"),
     "MEAN": mean,
@@ -456,7 +475,7 @@ def softmax(chance: Chance) -> bytes:
     return network("SOFTMAX", *edges, kind="SoftmaxOptions", beta=chance.one_of(1.0, 0.5, 3.0))
 
 
-QUANTIZED_ONLY = ("QUANTIZE integers", "QUANTIZE float", "DEQUANTIZE")
+QUANTIZED_ONLY = ("FULLY_CONNECTED halves", "QUANTIZE integers", "QUANTIZE float", "DEQUANTIZE")
 FLOAT = {
     **{name: with_float_weights(INT8[name]) for name in INT8 if name not in QUANTIZED_ONLY},
     "SOFTMAX": softmax,
