@@ -3,8 +3,9 @@
 After the TFLite 8-bit quantization specification
 (https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantization_spec) and Jacob et al.,
 "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference" (2018),
-section 2.2. TFLite can be built to round once or twice; the wheels of LiteRT, tflite-runtime and TensorFlow
-round twice, first to 32 bits after the multiplication and then at the shift, and so does this.
+section 2.2. TFLite can be built to round once or twice. The reference kernels in the wheels of LiteRT 2.3 and
+tflite-runtime 2.14 round twice, first to 32 bits after the multiplication and then at the shift, and so
+does this. (LiteRT's FULLY_CONNECTED is an exception: see `integer_kernels.fully_connected`.)
 
 Values are int64 arrays that hold int32 values, so that products need no care.
 """
