@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from _measure import Comparison, Target
 from hemline import Classifier
 from hemline.batch import classify_sources, default_workers
 from hemline.errors import UserError
+from hemline.images import read_image
 from hemline.sources import expand
 
 TARGET = Target("at least", 0.8)
@@ -29,6 +31,7 @@ def main() -> int:
         "--size", type=_measure.size_wh, default=(400, 533), help="of each, WIDTHxHEIGHT"
     )
     parser.add_argument("--quality", type=int, default=85, help="of the JPEGs")
+    parser.add_argument("--folder", type=Path, help="JPEGs of your own instead, --pictures at most")
     parser.add_argument(
         "--workers", type=_measure.positive, default=default_workers(), help="threads of each side"
     )
@@ -41,7 +44,11 @@ def measure(arguments: argparse.Namespace) -> list[Comparison]:
         raise UserError("one picture is no folder", "give --pictures 2 or more")
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as bytecode:
         environment = _measure.child_environment(bytecode)
-        names = make_pictures(Path(folder), arguments)
+        if arguments.folder is None:
+            names = make_pictures(Path(folder), arguments)
+        else:
+            names = copied_pictures(Path(folder), arguments)
+        print_changed_labels(names, arguments)
         seconds = _measure.seconds_of_rounds(
             {
                 "library": lambda: classify_all(folder, arguments),
@@ -53,7 +60,7 @@ def measure(arguments: argparse.Namespace) -> list[Comparison]:
             arguments.rounds,
             arguments.warm_up,
         )
-    count = arguments.pictures
+    count = len(names)
     library, imread = ([count / s for s in seconds[name]] for name in ("library", "imread"))
     command = [count / s for s in seconds["command"]]
     running = [
@@ -93,6 +100,34 @@ def make_pictures(folder: Path, arguments: argparse.Namespace) -> list[str]:
     width, height = arguments.size
     print(f"{len(names)} JPEGs of {width}×{height}, {kilobytes:.0f} kB each on average\n")
     return names
+
+
+def copied_pictures(folder: Path, arguments: argparse.Namespace) -> list[str]:
+    """Take pictures from the user's folder, evenly spread."""
+    found = [source.name for source in expand([str(arguments.folder)])]
+    found = [name for name in found if name.lower().endswith((".jpg", ".jpeg"))]
+    if len(found) < 2:
+        raise UserError(
+            f"{arguments.folder} has {len(found)} JPEGs", "give a folder with 2 or more"
+        )
+    count = min(arguments.pictures, len(found))
+    names = []
+    for number in range(count):
+        name = folder / f"{number:05d}.jpg"
+        shutil.copy(found[number * len(found) // count], name)
+        names.append(str(name))
+    print(f"{count} of the {len(found)} JPEGs in {arguments.folder}\n")
+    return names
+
+
+def print_changed_labels(names: list[str], arguments: argparse.Namespace) -> None:
+    """What decoding at reduced scale costs: labels that are not those of the whole picture."""
+    classifier = Classifier(arguments.model)
+    changed = sum(
+        classifier.classify_file(name).label != classifier.classify(read_image(name)).label
+        for name in names
+    )
+    print(f"{changed} of {len(names)} labels differ from those of the pictures decoded whole\n")
 
 
 def classify_all(folder: str, arguments: argparse.Namespace) -> None:

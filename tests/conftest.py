@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from hemline import models, samples
-from hemline.card import CARD_MEMBER, ModelCard
+from hemline.card import ModelCard
+from hemline.zipcard import CARD_MEMBER
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -66,7 +67,7 @@ def hiding(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, 
 @pytest.fixture(scope="session")
 def paper_tflite() -> Path:
     """The shipped int8 TFLite file."""
-    path = models.path_of("paper")
+    path = Path(models.path_of("paper"))
     assert path is not None
     return path
 
@@ -74,7 +75,7 @@ def paper_tflite() -> Path:
 @pytest.fixture(scope="session")
 def paper_onnx() -> Path:
     """The shipped int8 ONNX file."""
-    path = models.path_of("paper", "onnxruntime")
+    path = Path(models.path_of("paper", "onnxruntime"))
     assert path is not None
     return path
 

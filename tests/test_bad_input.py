@@ -186,7 +186,7 @@ def convert(out: Path, *arguments: object) -> list[str]:
 def source() -> Path:
     if importlib.util.find_spec("tensorflow") is None:  # importing it here would take seconds
         pytest.skip("TensorFlow is not installed")
-    path = models.source_path_of("paper")
+    path = Path(models.source_path_of("paper"))
     assert path is not None
     return path
 

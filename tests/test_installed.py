@@ -152,7 +152,7 @@ def test_tflite_runtime_is_found_and_can_be_chosen(old, picture, chosen):
 
 
 def test_tflite_runtime_answers_as_litert_does(old, tmp_path):
-    pack = GoldenPack.load(models.golden_path_of("paper"))
+    pack = GoldenPack.load(Path(models.golden_path_of("paper")))
     tensors = pack.tensors[:50]
     np.save(tmp_path / "tensors.npy", tensors)
     program = """if True:
@@ -174,7 +174,7 @@ def test_tflite_runtime_answers_as_litert_does(old, tmp_path):
 
 
 def test_tflite_runtime_refuses_a_model_that_was_cut_off(old, picture, tmp_path, with_card):
-    path = with_card(models.path_of("paper"), tmp_path / "cut.tflite", None)
+    path = with_card(Path(models.path_of("paper")), tmp_path / "cut.tflite", None)
     content = path.read_bytes()
     for share in (0.01, 0.3, 0.6, 0.9, 0.999):
         path.write_bytes(content[: int(len(content) * share)])

@@ -88,7 +88,7 @@ def _source(name: str) -> tuple[Path, str | None]:
             f"there is no model file {name}, and no shipped model of that name",
             f"give a .keras file, or one of: {', '.join(models.names())}",
         )
-    return shipped, name
+    return Path(shipped), name
 
 
 def _kinds(arguments: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:

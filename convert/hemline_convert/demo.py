@@ -38,9 +38,10 @@ def _run(arguments: argparse.Namespace) -> int:
     require(_NEEDED, "convert", "hemline demo")
     started = time.perf_counter()
     data = arguments.data or _data_at_hand()
-    source = models.source_path_of(_MODEL)
-    if source is None:
+    shipped = models.source_path_of(_MODEL)
+    if shipped is None:
         raise UserError(f"the shipped model {_MODEL} is missing", "install hemline again")
+    source = Path(shipped)
     _introduce(source, data)
     parity = _convert_and_check(source, data, arguments.out)
     _classify(arguments.out / f"{_MODEL}_int8.tflite")
@@ -93,7 +94,6 @@ def _convert_and_check(source: Path, data: str, out: Path) -> ParityRun:
 
 def _classify(model: Path) -> None:
     from hemline.classifier import Classifier
-    from hemline.images import read_image
 
     print("\n3. Classify pictures, as the Raspberry Pi would (drawn by hemline, none is a photo)\n")
     classifier = Classifier(model)
@@ -102,7 +102,7 @@ def _classify(model: Path) -> None:
     label_width = max(len(label) for label in classifier.card.labels)
     print(f"   {'picture':<{width}}  {'answer':<{label_width}}  sure     time")
     for path in paths:
-        answer = classifier.classify(read_image(path))
+        answer = classifier.classify_file(path)
         print(
             f"   {path.name:<{width}}  {answer.label:<{label_width}}  {answer.confidence:6.1%}  "
             f"{answer.latency_ms.total:5.2f} ms"

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hemline.card import InputSpec, ModelCard, Normalization, read_zip_card
+from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.errors import CardError, ModelError, UserError
+from hemline.zipcard import read_zip_card
 from hemline_convert._tensorflow import keras
 
 
@@ -64,7 +65,7 @@ def open_keras(path: Path, stated: StatedCard | None = None) -> KerasSource:
     shape = _input_shape(path, model)
     model, found = _without_rescaling(model)
     network = _without_softmax(model)
-    card_json = read_zip_card(path, content)
+    card_json = read_zip_card(str(path), content)
     if card_json is None:
         card = _card_from(path, stated, shape)
     else:

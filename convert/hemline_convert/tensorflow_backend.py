@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from hemline.backends import Backend, TensorSpec
 from hemline.backends._tflite import TfliteBackend
-from hemline.card import Normalization, read_zip_card
+from hemline.card import Normalization
+from hemline.zipcard import read_zip_card
 
 
 class TensorFlowBackend(TfliteBackend):
@@ -21,6 +22,7 @@ class TensorFlowBackend(TfliteBackend):
 
     name = "tensorflow"
     module = "tensorflow"
+    _is_light = False  # TensorFlow has threads of its own
 
     def _interpreter_class(self) -> tuple[Any, str]:
         from hemline_convert._tensorflow import tf
@@ -35,14 +37,14 @@ class KerasBackend(Backend):
     suffixes = (".keras",)
     module = "tensorflow"
 
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         del num_threads  # TensorFlow's threads are set for the process, not for a model
         from hemline_convert._tensorflow import tf
         from hemline_convert.keras_source import load_keras, starts_with_rescaling
 
         self.version = tf.__version__
         self.card_json = read_zip_card(path, content)
-        model = load_keras(path)
+        model = load_keras(Path(path))
         self._takes_pixels = starts_with_rescaling(model)
         shape = (1, *model.inputs[0].shape[1:])
         self._function = tf.function(

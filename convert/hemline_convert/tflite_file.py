@@ -15,7 +15,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from hemline.card import CARD_MEMBER, LABELS_MEMBER, ModelCard
+from hemline.card import ModelCard
+from hemline.zipcard import CARD_MEMBER, LABELS_MEMBER
 from hemline_convert.tflite_metadata import metadata_buffer
 
 INPUT_NAME = "image"

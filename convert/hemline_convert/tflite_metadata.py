@@ -11,7 +11,8 @@ from typing import Any
 
 import flatbuffers
 
-from hemline.card import LABELS_MEMBER, ModelCard
+from hemline.card import ModelCard
+from hemline.zipcard import LABELS_MEMBER
 
 _IDENTIFIER = b"M001"
 _MIN_PARSER_VERSION = "1.0.0"  # only tables of the first version are used

@@ -6,7 +6,6 @@ is refused, with the operator's name.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,7 +47,7 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
     Raises:
         ModelError: It is not what `kind` claims; nothing must be written then.
     """
-    backend = LiteRtBackend(Path(name), content, 1)
+    backend = LiteRtBackend(name, content, 1)
     _verify_edges(name, backend, card)
     model = tflite_file.unpack(content)
     graph = model.subgraphs[0]
@@ -85,7 +84,7 @@ def _verify_int8_operator(name: str, model: Any, operator: Any, what: str) -> No
 def verify_onnx(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:
     """Open an ONNX file; otherwise as `verify_tflite`."""
     model = onnx.load_from_string(content)
-    backend = OnnxRuntimeBackend(Path(name), content, 1)
+    backend = OnnxRuntimeBackend(name, content, 1)
     _verify_edges(name, backend, card)
     types = {i.name: numpy_helper.to_array(i).dtype for i in model.graph.initializer}
     producers = {output: node for node in model.graph.node for output in node.output}

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
 
 from hemline._opencv import cv2
-from hemline.classifier import Classification, Classifier
 from hemline.errors import UserError
-from hemline.images import read_image
-from hemline.preprocess import Frame
-from hemline.sources import Source, frames_of_video, read_standard_input
+from hemline.sources import frames_of_video, read_standard_input
 
-_CHUNK = 16  # pictures that a thread takes at a time, at most
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hemline.classifier import Classification, Classifier
+    from hemline.preprocess import Frame
+    from hemline.sources import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of one picture or frame: an answer, or an error in words.
 
     Attributes:
@@ -48,7 +48,7 @@ def classify_sources(
         sources: From `hemline.sources.expand`.
         classifier: Used for single pictures and videos.
         make: Makes a classifier of the same model for each further thread.
-        workers: Threads that read pictures.
+        workers: Processes or threads that read pictures, see `hemline.workers`.
         max_frames: Take no more frames than that of each video or stream.
     """
     run: list[Source] = []
@@ -81,7 +81,10 @@ def _other(source: Source, classifier: Classifier, max_frames: int | None) -> It
     if source.kind == "nothing":
         yield Outcome(source.name, None, None, source.problem)
     elif source.kind == "standard input":
-        yield _attempt(source.name, lambda: classifier.classify(read_standard_input()))
+        yield _attempt(
+            source.name,
+            lambda: _classify_standard_input(classifier),
+        )
     else:
         try:
             frames = frames_of_video(source.name)
@@ -97,43 +100,42 @@ def _pictures(
         for source in sources:
             yield _picture(source.name, classifier)
         return
-    from concurrent.futures import Future, ThreadPoolExecutor  # not needed for one picture
+    from hemline import workers as parallel  # not needed for one picture
 
-    # Interpreters and preprocess buffers are not for two threads at once: each has its own. They are
-    # made before the threads start, since loading one holds standard error back for the process.
     workers = min(workers, len(sources))
-    idle = deque([classifier, *(make() for _ in range(workers - 1))])
-
-    def work(chunk: list[Source]) -> list[Outcome]:
-        own = idle.pop()
-        try:
-            return [_picture(source.name, own) for source in chunk]
-        finally:
-            idle.append(own)
-
-    # Handing over costs a switch of threads, so some pictures go together, but not so many that a
-    # thread is left without work at the end.
-    size = max(1, min(_CHUNK, len(sources) // (4 * workers)))
-    chunks = (sources[at : at + size] for at in range(0, len(sources), size))
-    waiting: deque[Future[list[Outcome]]] = deque()
     # The pictures themselves are what runs in parallel; OpenCV's own threads would only contend.
     opencv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(work, chunk))
-                if len(waiting) > 4 * workers:  # answers of a slow reader must not pile up
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-            cv2.setNumThreads(opencv_threads)
+    try:
+        if classifier.backend.can_be_forked and parallel.can_fork():
+            yield from parallel.in_processes(
+                len(sources),
+                workers,
+                lambda part: [_picture(s.name, classifier) for s in sources[slice(*part)]],
+                lambda number, reason: _crashed(sources[number].name, reason),
+            )
+            return
+        # Interpreters and preprocess buffers are not for two threads at once: each has its own.
+        idle = deque([classifier, *(make() for _ in range(workers - 1))])
+
+        def work(part: parallel.Part) -> list[Outcome]:
+            own = idle.pop()
+            try:
+                return [_picture(source.name, own) for source in sources[slice(*part)]]
+            finally:
+                idle.append(own)
+
+        yield from parallel.in_threads(len(sources), workers, work)
+    finally:
+        cv2.setNumThreads(opencv_threads)
+
+
+def _crashed(name: str, reason: str) -> Outcome:
+    return Outcome(name, None, None, f"{name} crashed the decoder ({reason}); remove the picture")
 
 
 def _picture(name: str, classifier: Classifier) -> Outcome:
-    return _attempt(name, lambda: classifier.classify(read_image(name)))
+    return _attempt(name, lambda: classifier.classify_file(name))
 
 
 def _attempt(name: str, classify: Callable[[], Classification]) -> Outcome:
@@ -141,6 +143,10 @@ def _attempt(name: str, classify: Callable[[], Classification]) -> Outcome:
         return Outcome(name, None, classify())
     except UserError as error:
         return Outcome(name, None, None, _in_one_line(error))
+
+
+def _classify_standard_input(classifier: Classifier) -> Classification:
+    return classifier.classify_content(read_standard_input(), "standard input")
 
 
 def _in_one_line(error: UserError) -> str:

@@ -7,20 +7,14 @@ it is the property `hemline_card`. `hemline.modelfile` reads both.
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from hemline.errors import CardError, ModelError
+from hemline.errors import CardError
 
 CARD_FORMAT = 1
-CARD_MEMBER = "hemline_card.json"  # name inside the zip part of .tflite and .keras files
 CARD_PROPERTY = "hemline_card"  # key among the metadata_props of an .onnx file
-LABELS_MEMBER = "labels.txt"  # the name that TFLite metadata readers look for
 
 Color = Literal["gray", "rgb"]
 Resize = Literal["pad", "stretch", "crop"]
@@ -169,27 +163,6 @@ class ModelCard:
     def replace(self, **changes: Any) -> ModelCard:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
-
-
-def read_zip_card(path: Path, content: bytes) -> str | None:
-    """The card of a file with a zip part (`.tflite`, `.keras`), or None if it has none.
-
-    Raises:
-        ModelError: There is a zip part, and it is damaged.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if CARD_MEMBER not in archive.namelist():
-                return None
-            return archive.read(CARD_MEMBER).decode()
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        # RuntimeError: a changed bit can say "encrypted" or name an unknown compression.
-        if CARD_MEMBER.encode() in content:
-            raise ModelError(
-                f"{path} is damaged: its end is missing or changed ({error})",
-                "copy or convert the model again",
-            ) from error
-        return None
 
 
 def _one_of(what: str, value: str, allowed: Any) -> None:

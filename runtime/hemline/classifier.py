@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import os
 from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hemline.card import ModelCard
 from hemline.errors import ImageError, UserError
+from hemline.images import decode_for, read_content
 from hemline.modelfile import load_model
 from hemline.models import DEFAULT
-from hemline.preprocess import Frame, Preprocessor
+from hemline.preprocess import Preprocessor
 from hemline.scores import softmax, top_k
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hemline.preprocess import Frame
 
 UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(NamedTuple):
     """Where the time of one frame went, in milliseconds."""
 
     preprocess: float
@@ -28,8 +32,7 @@ class Latency:
     total: float
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(NamedTuple):
     """The answer for one frame.
 
     Attributes:
@@ -63,7 +66,7 @@ class Classifier:
 
     def __init__(
         self,
-        model: str | Path = DEFAULT,
+        model: str | os.PathLike[str] = DEFAULT,
         *,
         backend: str | None = None,
         num_threads: int = 1,
@@ -95,6 +98,29 @@ class Classifier:
         """
         start = perf_counter()
         pixels = self._preprocess(frame_bgr)
+        return self.classify_tensor(pixels, preprocess_ms=(perf_counter() - start) * 1e3)
+
+    def classify_file(self, path: str | os.PathLike[str]) -> Classification:
+        """Name what a picture file shows. `latency_ms` leaves out reading and decoding it.
+
+        A large JPEG is decoded no further than the model needs, which is several times faster than
+        reading all of it.
+
+        Raises:
+            ImageError: The file is missing, empty, cut off, no picture, or too large.
+        """
+        name = os.fspath(path)
+        return self.classify_content(read_content(name), name)
+
+    def classify_content(self, content: bytes, name: str) -> Classification:
+        """Name what the content of a picture file shows; `name` is for messages.
+
+        Raises:
+            ImageError: As `classify_file`.
+        """
+        frame, picture_wh = decode_for(content, name, self.card.input)
+        start = perf_counter()
+        pixels = self._preprocess(frame, picture_wh)
         return self.classify_tensor(pixels, preprocess_ms=(perf_counter() - start) * 1e3)
 
     def classify_tensor(

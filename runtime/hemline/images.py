@@ -9,21 +9,30 @@ from __future__ import annotations
 
 import os
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hemline import exif, jpeg
 from hemline._opencv import cv2
 from hemline.errors import ImageError
-from hemline.preprocess import Frame
+from hemline.preprocess import jpeg_reduction
+
+if TYPE_CHECKING:
+    from hemline.card import InputSpec
+    from hemline.preprocess import Frame, Preprocessor
 
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .webp .bmp .dib .gif .tif .tiff .pgm .ppm .pbm .pnm .avif .jp2".split()
 )
 
-_JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PICTURES = (_JPEG, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6")
+_PICTURES = (jpeg.MAGIC, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6")
+_REDUCED = {
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 _UNSUPPORTED = (
     (0, b"%PDF", "a PDF document"),
     (0, b"<svg", "an SVG drawing"),
@@ -33,7 +42,7 @@ _UNSUPPORTED = (
 )
 
 
-def read_image(path: str | Path) -> Frame:
+def read_image(path: str | os.PathLike[str]) -> Frame:
     """Read a picture file.
 
     Returns:
@@ -43,38 +52,80 @@ def read_image(path: str | Path) -> Frame:
     Raises:
         ImageError: The file is missing, empty, cut off, no picture, or too large.
     """
-    frame = _whole_jpeg(path)
-    if frame is not None:
-        return frame
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
-    return decode_image(content, str(path))
+    name = os.fspath(path)
+    return decode_image(read_content(name), name)
 
 
-def _whole_jpeg(path: str | Path) -> Frame | None:
-    """A JPEG that ends as it should, decoded by OpenCV from the file; None for all else.
+def read_content(name: str) -> bytes:
+    """The content of a picture file.
 
-    This is what nearly every file of a large folder is. OpenCV reads a file faster than it decodes the
-    same bytes out of Python's memory, and gives the same pixels.
+    Raises:
+        ImageError: The file is missing, or cannot be read.
     """
-    name = str(path)
     try:
-        name.encode()  # OpenCV crashes on a name that is not UTF-8; this raises a ValueError
-        with open(name, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each costs time
-            if file.read(3) != _JPEG:
-                return None
-            file.seek(-2, os.SEEK_END)
-            if file.read(2) != b"\xff\xd9":
-                return None
-        image = cv2.imread(name, cv2.IMREAD_COLOR)
-    except (OSError, ValueError, cv2.error):  # told in words by the longer way
-        return None
-    return None if image is None else np.asarray(image)
+        # Unbuffered and in one piece: for the small pictures of a large folder it counts.
+        file = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            size = os.fstat(file).st_size
+            content = os.read(file, size + 1)
+            while len(content) <= size and (more := os.read(file, 1 << 20)):
+                content += more
+        finally:
+            os.close(file)
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: there is no such file") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name} cannot be read: {reason}") from error
+    return content
+
+
+def preprocess_content(content: bytes, name: str, preprocess: Preprocessor) -> Frame:
+    """From the content of a picture file to the input tensor, as the runtime does it.
+
+    A large JPEG is decoded at reduced scale, see `hemline.preprocess.jpeg_reduction`.
+
+    Returns:
+        uint8, (1, height, width, channels), 0–255; reused by the next call of `preprocess`.
+
+    Raises:
+        ImageError: As `read_image`; `name` is for messages.
+    """
+    return preprocess(*decode_for(content, name, preprocess.spec))
+
+
+def decode_for(content: bytes, name: str, spec: InputSpec) -> tuple[Frame, tuple[int, int]]:
+    """Decode no more of a picture than a model needs.
+
+    Args:
+        content: The content of a picture file.
+        name: For messages.
+        spec: The input of the model.
+
+    Returns:
+        The frame as `read_image` gives it, a large JPEG reduced; and the width and height that the
+        whole picture has. Both are what a `Preprocessor` takes.
+
+    Raises:
+        ImageError: As `read_image`.
+    """
+    if content.startswith(jpeg.MAGIC) and (header := jpeg.read_header(content)) is not None:
+        orientation = exif.UPRIGHT
+        if header.exif_at is not None:
+            orientation = exif.orientation(content, header.exif_at)
+        width, height = header.size_wh
+        if width * height > _max_pixels():  # OpenCV looks at the size that is left
+            raise _too_large(name)
+        whole_wh = (height, width) if exif.is_lying(orientation) else (width, height)
+        reduction = jpeg_reduction(spec, whole_wh)
+        if reduction > 1:
+            _refuse_cut_off(content, name)
+            frame = _decoded(content, name, _REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
+            # Blocks that the picture fills only in part are left out, as halving leaves out odd rows.
+            frame = frame[: height // reduction, : width // reduction]
+            return exif.turned(frame, orientation), whole_wh
+    frame = decode_image(content, name)
+    return frame, (frame.shape[1], frame.shape[0])
 
 
 def decode_image(content: bytes, name: str) -> Frame:
@@ -82,24 +133,27 @@ def decode_image(content: bytes, name: str) -> Frame:
     if not content:
         raise ImageError(f"{name} is empty (0 bytes)", "copy the picture again")
     _refuse_cut_off(content, name)
-    flags = cv2.IMREAD_UNCHANGED if _may_have_alpha(content) else cv2.IMREAD_COLOR
-    buffer = np.frombuffer(content, np.uint8)
+    if not _may_have_alpha(content):
+        return _decoded(content, name, cv2.IMREAD_COLOR)
+    image = _decoded(content, name, cv2.IMREAD_UNCHANGED)
+    return exif.turned(_on_white(image), _orientation(content))
+
+
+def _decoded(content: bytes, name: str, flags: int) -> Frame:
     try:
-        image = cv2.imdecode(buffer, flags)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise _too_large_or_broken(error, name) from error
     if image is None:
         raise _unreadable(content, name)
-    if flags == cv2.IMREAD_UNCHANGED:
-        image = _upright(_on_white(np.asarray(image)), _orientation(content))
     frame: Frame = np.asarray(image)
     return frame
 
 
 def _refuse_cut_off(content: bytes, name: str) -> None:
     """OpenCV decodes what there is of a cut picture and fills up the rest; so look for the end."""
-    if content.startswith(_JPEG):
-        complete = content.rstrip(b"\0").endswith(b"\xff\xd9") or _has_jpeg_end(content)
+    if content.startswith(jpeg.MAGIC):
+        complete = jpeg.is_complete(content)
     elif content.startswith(_PNG):
         complete = content.rfind(b"IEND") > 0
     elif content[:4] == b"RIFF" and content[8:12] == b"WEBP":
@@ -110,21 +164,6 @@ def _refuse_cut_off(content: bytes, name: str) -> None:
         raise ImageError(
             f"{name} is cut off: the end of the picture is missing", "copy the picture again"
         )
-
-
-def _has_jpeg_end(content: bytes) -> bool:
-    """Whether an end marker follows the image data; some cameras append more after it.
-
-    A thumbnail in the header has an end marker of its own, so the segments of the header are stepped
-    over. Inside the image data 0xFF is always followed by 0x00 or a marker (ITU-T T.81, B.1.1.2).
-    """
-    at = 2
-    while at + 4 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker == 0xDA:  # start of scan
-            return content.find(b"\xff\xd9", at) > 0
-        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-    return False
 
 
 def _may_have_alpha(content: bytes) -> bool:
@@ -161,47 +200,31 @@ def _on_white(image: np.ndarray) -> Frame:
 
 
 def _orientation(content: bytes) -> int:
-    """The EXIF orientation of a PNG or WebP file, 1 to 8; 1 is upright.
+    """The EXIF orientation of a PNG or WebP file; OpenCV heeds it, but not with the alpha channel.
 
-    OpenCV heeds it, but not where it is asked for the alpha channel. (TIFF it turns always.)
+    (TIFF it turns always.)
     """
-    kind = b"eXIf" if content.startswith(_PNG) else b"EXIF"
-    if not content.startswith((_PNG, b"RIFF")) or (chunk := content.find(kind)) < 0:
-        return 1
-    for magic, order in ((b"II*\0", "<"), (b"MM\0*", ">")):
-        at = content.find(magic, chunk, chunk + 20)  # WebP may have `Exif` and a length before it
-        if at < 0:
-            continue
-        try:
-            (first,) = struct.unpack_from(f"{order}I", content, at + 4)
-            (count,) = struct.unpack_from(f"{order}H", content, at + first)
-            for entry in range(at + first + 2, at + first + 2 + 12 * count, 12):
-                tag, _, _, value = struct.unpack_from(f"{order}HHIH", content, entry)
-                if tag == 0x0112:
-                    return int(value)
-        except struct.error:  # the EXIF data is damaged; the picture need not be
-            return 1
-    return 1
-
-
-def _upright(image: Frame, orientation: int) -> Frame:
-    if orientation in (5, 6, 7, 8):
-        image = image.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    return np.ascontiguousarray(image)
+    if not content.startswith((_PNG, b"RIFF")):
+        return exif.UPRIGHT
+    chunk = content.find(b"eXIf" if content.startswith(_PNG) else b"EXIF")
+    return exif.orientation(content, chunk + 4) if chunk >= 0 else exif.UPRIGHT
 
 
 def _too_large_or_broken(error: cv2.error, name: str) -> ImageError:
     if "CV_IO_MAX_IMAGE" in str(error):
-        limit = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"]) // 1_000_000
-        return ImageError(
-            f"{name} is too large: more than {limit} megapixels",
-            "make it smaller, or raise the limit: OPENCV_IO_MAX_IMAGE_PIXELS=… hemline classify …",
-        )
+        return _too_large(name)
     return ImageError(f"{name} is a damaged picture", "copy the picture again")
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(
+        f"{name} is too large: more than {_max_pixels() // 1_000_000} megapixels",
+        "make it smaller, or raise the limit: OPENCV_IO_MAX_IMAGE_PIXELS=… hemline classify …",
+    )
+
+
+def _max_pixels() -> int:
+    return int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])
 
 
 def _unreadable(content: bytes, name: str) -> ImageError:

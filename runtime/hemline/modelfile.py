@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import os
+from typing import NamedTuple
 
 from hemline import models
 from hemline.backends import Backend, open_backend
@@ -13,17 +13,21 @@ from hemline.errors import CardError, ModelError
 MODEL_SUFFIXES = (".tflite", ".onnx", ".keras")
 
 
-@dataclass(frozen=True)
-class LoadedModel:
+class LoadedModel(NamedTuple):
     """A model that is ready to run."""
 
-    path: Path
+    path: str
     card: ModelCard
     backend: Backend
 
+    @property
+    def file_name(self) -> str:
+        """The last part of the path."""
+        return os.path.basename(self.path)
+
 
 def load_model(
-    model: str | Path,
+    model: str | os.PathLike[str],
     *,
     backend: str | None = None,
     num_threads: int = 1,
@@ -54,28 +58,28 @@ def load_model(
     return LoadedModel(path, card, opened)
 
 
-def find_model(model: str | Path, backend: str | None = None) -> Path:
+def find_model(model: str | os.PathLike[str], backend: str | None = None) -> str:
     """The path of a model file, or of the best file of a shipped model.
 
     Raises:
         ModelError: It is neither.
     """
-    path = Path(model)
-    if not str(model):
+    path = os.fspath(model)
+    if not path:
         raise ModelError(
             "the name of the model is empty", f"shipped are: {', '.join(models.names())}"
         )
-    if path.suffix in MODEL_SUFFIXES and path.is_file():
+    if path.endswith(MODEL_SUFFIXES) and os.path.isfile(path):
         return path
-    shipped = models.path_of(str(model), backend)
+    shipped = models.path_of(path, backend)
     if shipped is not None:
         return shipped
     names = ", ".join(models.names())
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ModelError(
             f"{path} is a folder, not a model", "name one .tflite, .onnx or .keras file in it"
         )
-    if path.exists():
+    if os.path.exists(path):
         raise ModelError(
             f"{path} is not named like a model",
             f"a model file ends in {', '.join(MODEL_SUFFIXES)}; shipped models are: {names}",
@@ -86,7 +90,7 @@ def find_model(model: str | Path, backend: str | None = None) -> Path:
     )
 
 
-def check_fit(path: Path, card: ModelCard, backend: Backend) -> None:
+def check_fit(path: str, card: ModelCard, backend: Backend) -> None:
     """Refuse a card that speaks of another network than the file holds.
 
     Raises:

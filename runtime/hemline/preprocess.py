@@ -11,20 +11,26 @@ The rule, which must never differ between two places:
    (`light-on-dark`).
 
 A grey frame that already has the size of the input, on a dark ground, passes through unchanged.
+
+The first halvings of a JPEG file may be done by its decoder, which scales for next to nothing:
+`jpeg_reduction` says how far.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hemline._opencv import cv2
-from hemline.card import InputSpec
 from hemline.errors import ImageError
 
-Frame = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hemline.card import InputSpec
+
+Frame: TypeAlias = "NDArray[np.uint8]"
 
 BRIGHT_BORDER = 127  # a border brighter than the middle of 0–255 counts as a bright ground
 
@@ -41,12 +47,14 @@ class Preprocessor:
         self._buffers: dict[tuple[int, ...], Frame] = {}
         self._tensor: Frame = np.empty(spec.tensor_shape, np.uint8)
 
-    def __call__(self, frame_bgr: Frame) -> Frame:
+    def __call__(self, frame_bgr: Frame, picture_wh: tuple[int, int] | None = None) -> Frame:
         """Preprocess one frame.
 
         Args:
             frame_bgr: uint8, (H, W, 3) in BGR order as OpenCV gives it, or grey as (H, W) or
                 (H, W, 1). It is not changed.
+            picture_wh: Width and height of the picture before its decoder reduced it; by default
+                the frame's own.
 
         Returns:
             uint8, (1, height, width, channels), 0–255, RGB order if colour. The array is reused by
@@ -56,19 +64,11 @@ class Preprocessor:
             ImageError: The frame is empty, not uint8, or of another shape.
         """
         frame = _checked(frame_bgr)
-        content_wh = self._content_size(frame.shape[1], frame.shape[0])
+        content_wh = content_size(self.spec, picture_wh or (frame.shape[1], frame.shape[0]))
         if self.spec.resize == "crop":
             frame = _centre(frame, content_wh)
         image = self._shrunk_and_coloured(frame, content_wh)
         return self._placed(image)
-
-    def _content_size(self, width: int, height: int) -> tuple[int, int]:
-        """The size that the picture itself has inside the input."""
-        target_w, target_h = self.spec.size_wh
-        if self.spec.resize != "pad":
-            return target_w, target_h
-        ratio = min(target_w / width, target_h / height)
-        return max(1, round(width * ratio)), max(1, round(height * ratio))
 
     def _shrunk_and_coloured(self, image: Frame, content_wh: tuple[int, int]) -> Frame:
         width, height = content_wh
@@ -128,10 +128,36 @@ class Preprocessor:
         else:
             canvas[...] = image
         if border is not None and self.spec.foreground == "light-on-dark":
-            level = int(border.mean())
+            level = int(border.sum()) // border.size
             if level > BRIGHT_BORDER:
                 cv2.LUT(canvas, _inversion(level), canvas)
         return tensor
+
+
+def content_size(spec: InputSpec, picture_wh: tuple[int, int]) -> tuple[int, int]:
+    """Width and height that a picture itself has inside the input; the rest is filled up."""
+    target_w, target_h = spec.size_wh
+    if spec.resize != "pad":
+        return target_w, target_h
+    width, height = picture_wh
+    ratio = min(target_w / width, target_h / height)
+    return max(1, round(width * ratio)), max(1, round(height * ratio))
+
+
+def jpeg_reduction(spec: InputSpec, picture_wh: tuple[int, int]) -> int:
+    """How far the decoder of a JPEG may scale it down: 1 (not at all), 2, 4 or 8.
+
+    At least twice the size that the picture has inside the input is left, so that an exact average
+    follows and the decoder's coarser one cannot be told any more. A decoder that scales by 8 takes
+    the mean of each 8×8 block, which the file holds, and skips most of its work (ITU-T T.81, A.3.3).
+    """
+    width, height = content_size(spec, picture_wh)
+    reduction = 8
+    while reduction > 1 and (
+        picture_wh[0] // reduction < 2 * width or picture_wh[1] // reduction < 2 * height
+    ):
+        reduction //= 2
+    return reduction
 
 
 def border_median(image: Frame) -> Frame:

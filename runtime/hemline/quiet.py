@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from _thread import RLock  # `threading` would take 2 ms of each start
 from collections.abc import Iterator
+
+_ONE_AT_A_TIME = RLock()  # standard error is the process's: two threads at once would lose it
 
 
 @contextlib.contextmanager
@@ -15,24 +18,25 @@ def holding_back_stderr() -> Iterator[None]:
     TensorFlow and the TFLite interpreters write from C++ to the file descriptor, past `sys.stderr`, and
     some of it heeds no log level.
     """
-    try:
-        sys.stderr.flush()
-        terminal = os.dup(2)
-    except (OSError, AttributeError):  # standard error is closed, so nobody is disturbed
-        yield
-        return
-    held = _anonymous_file()
-    os.dup2(held, 2)
-    try:
-        yield
-    except BaseException:
-        os.lseek(held, 0, os.SEEK_SET)
-        os.write(terminal, os.read(held, 1 << 20))
-        raise
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
-        os.close(held)
+    with _ONE_AT_A_TIME:
+        try:
+            sys.stderr.flush()
+            terminal = os.dup(2)
+        except (OSError, AttributeError):  # standard error is closed, so nobody is disturbed
+            yield
+            return
+        held = _anonymous_file()
+        os.dup2(held, 2)
+        try:
+            yield
+        except BaseException:
+            os.lseek(held, 0, os.SEEK_SET)
+            os.write(terminal, os.read(held, 1 << 20))
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            os.close(held)
 
 
 def _anonymous_file() -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
@@ -19,9 +23,10 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[n
     Returns:
         float64, the same shape, each row summing to 1.
     """
-    scaled = np.asarray(logits, np.float64) / temperature
-    scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    probabilities: NDArray[np.float64] = scaled / scaled.sum(axis=-1, keepdims=True)
+    probabilities: NDArray[np.float64] = np.divide(logits, temperature, dtype=np.float64)
+    probabilities -= np.maximum.reduce(probabilities, axis=-1, keepdims=True)
+    np.exp(probabilities, out=probabilities)
+    probabilities /= np.add.reduce(probabilities, axis=-1, keepdims=True)
     return probabilities
 
 
@@ -32,5 +37,5 @@ def top_k(
 
     Of equal probabilities the earlier class comes first, as `argmax` has it.
     """
-    order = np.argsort(-probabilities, kind="stable")[:k]
-    return [(labels[i], float(probabilities[i])) for i in order]
+    order = (-probabilities).argsort(kind="stable")[:k].tolist()
+    return [(labels[i], probabilities.item(i)) for i in order]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import shutil
 import sys
 from abc import ABC, abstractmethod
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from hemline.batch import FrameRate, Outcome
+from hemline.batch import FrameRate
+
+if TYPE_CHECKING:
+    from hemline.batch import Outcome
+
+
+_TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Sink(ABC):
@@ -48,6 +52,8 @@ class TextSink(Sink):
         if outcome.frame is None or not self._changing:
             self._out.write(text + "\n")
             return
+        import shutil  # with its archive formats it takes 3 ms, which most runs need not spend
+
         width = shutil.get_terminal_size().columns - 1
         text = f"{text}  {self._rate.tick():.0f} frames/s"
         self._out.write("\r" + text[:width].ljust(width))
@@ -80,7 +86,7 @@ class JsonSink(Sink):
     def write(self, outcome: Outcome) -> None:
         """An input that could not be read gives an object with `source` and `error`."""
         # In one piece, so that Ctrl-C leaves whole lines.
-        self._out.write(json.dumps(self._content(outcome), ensure_ascii=False) + "\n")
+        self._out.write(_TO_JSON(self._content(outcome)) + "\n")
         if outcome.frame is not None:  # who follows a camera wants each line when it is there
             self._out.flush()
 
@@ -108,18 +114,23 @@ class JsonSink(Sink):
 
 
 class CsvSink(Sink):
-    """A header and one row a picture or frame; `label_2`, `confidence_2`, … are the runners-up."""
+    """A header and one row a picture or frame.
+
+    `label_1`, `confidence_1`, … are the likeliest labels, also where the answer is `unknown`.
+    """
 
     def __init__(self, out: TextIO, model: str, backend: str, top_k: int) -> None:
+        import csv
+
         super().__init__(out, model, backend)
         self._top_k = top_k
         self._writer = csv.writer(out, lineterminator="\n")
-        runners_up = [
-            name for n in range(2, top_k + 1) for name in (f"label_{n}", f"confidence_{n}")
+        likeliest = [
+            name for n in range(1, top_k + 1) for name in (f"label_{n}", f"confidence_{n}")
         ]
         latencies = ["preprocess_ms", "inference_ms", "total_ms"]
         self._writer.writerow(
-            ["source", "frame", "label", "confidence", *runners_up, *latencies]
+            ["source", "frame", "label", "confidence", *likeliest, *latencies]
             + ["model", "backend", "error"]
         )
 
@@ -128,13 +139,13 @@ class CsvSink(Sink):
         answer = outcome.answer
         frame = "" if outcome.frame is None else outcome.frame
         if answer is None:
-            empty = [""] * (2 + 2 * (self._top_k - 1) + 3)
+            empty = [""] * (2 + 2 * self._top_k + 3)
             row = [outcome.source, frame, *empty, self._model, self._backend, outcome.error]
         else:
-            runners_up = [x for label, value in answer.top[1:] for x in (label, f"{value:.6f}")]
+            likeliest = [x for label, value in answer.top for x in (label, f"{value:.6f}")]
             latency = answer.latency_ms
             times = [f"{t:.4f}" for t in (latency.preprocess, latency.inference, latency.total)]
-            row = [outcome.source, frame, answer.label, f"{answer.confidence:.6f}", *runners_up]
+            row = [outcome.source, frame, answer.label, f"{answer.confidence:.6f}", *likeliest]
             row += [*times, self._model, self._backend, ""]
         self._writer.writerow(row)
         if outcome.frame is not None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hemline._opencv import cv2
 from hemline.errors import DeviceError, ImageError, UserError
-from hemline.images import IMAGE_SUFFIXES, decode_image
-from hemline.preprocess import Frame
+from hemline.images import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hemline.preprocess import Frame
 
 VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .mjpeg .mjpg".split())
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
@@ -22,8 +22,7 @@ STANDARD_INPUT = "-"
 Kind = Literal["picture", "video", "stream", "standard input", "nothing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One thing to classify.
 
     Attributes:
@@ -53,23 +52,25 @@ def _expand_one(argument: str) -> list[Source]:
         return [Source(argument, "standard input")]
     if argument.startswith(STREAM_SCHEMES):
         return [Source(argument, "stream")]
-    if os.path.isdir(argument):  # noqa: PTH112 - a Path for each of thousands is slow
+    if os.path.isdir(argument):
         return _in_folder(argument)
-    if os.path.exists(argument):  # noqa: PTH110
+    if os.path.exists(argument):
         return [_file(argument)]
-    if glob.has_magic(argument):
+    if any(sign in argument for sign in "*?["):
         return _matches(argument)
     return [Source(argument, "nothing", f"{argument}: there is no such file or folder")]
 
 
 def _matches(pattern: str) -> list[Source]:
-    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
+    import glob
+
+    matches = sorted(glob.glob(pattern, recursive=True))
     if not matches:
         return [Source(pattern, "nothing", f"{pattern}: no file has such a name")]
     found: list[Source] = []
     for name in matches:
         # Not by way of `_expand_one`: a matched name can itself look like a pattern, `shoe[1].png`.
-        found.extend(_in_folder(name) if os.path.isdir(name) else [_file(name)])  # noqa: PTH112
+        found.extend(_in_folder(name) if os.path.isdir(name) else [_file(name)])
     return found
 
 
@@ -82,7 +83,7 @@ def _in_folder(folder: str) -> list[Source]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         names += [
-            os.path.join(root, name)  # noqa: PTH118
+            os.path.join(root, name)
             for name in files
             if not name.startswith(".") and _suffix(name) in IMAGE_SUFFIXES
         ]
@@ -93,14 +94,14 @@ def _in_folder(folder: str) -> list[Source]:
 
 
 def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+    return os.path.splitext(name)[1].lower()
 
 
-def read_standard_input() -> Frame:
-    """The picture on standard input.
+def read_standard_input() -> bytes:
+    """The content of the picture file on standard input.
 
     Raises:
-        ImageError: There is none, or it cannot be decoded.
+        ImageError: There is none.
     """
     if sys.stdin is None:
         raise ImageError("standard input is closed", "pipe a picture into it, or name a file")
@@ -108,7 +109,7 @@ def read_standard_input() -> Frame:
         raise ImageError(
             "standard input is a terminal", "pipe a picture into it: hemline classify - < shoe.jpg"
         )
-    return decode_image(sys.stdin.buffer.read(), "standard input")
+    return sys.stdin.buffer.read()
 
 
 def frames_of_video(name: str) -> Iterator[Frame]:
@@ -163,7 +164,7 @@ def _opened_camera(camera: str) -> cv2.VideoCapture:
             "give an index (0), a device path (/dev/video0), or an address (rtsp://…, http://…)",
         )
     if capture is None:
-        if not Path(device).exists():
+        if not os.path.exists(device):
             raise DeviceError(
                 f"there is no camera {device}",
                 f"{_cameras()}; plug one in, or see: ls /dev/video*",
@@ -180,7 +181,7 @@ def _opened_camera(camera: str) -> cv2.VideoCapture:
 
 
 def _cameras() -> str:
-    found = sorted(str(path) for path in Path("/dev").glob("video*"))
+    found = sorted(f"/dev/{name}" for name in os.listdir("/dev") if name.startswith("video"))
     return f"this machine has {', '.join(found)}" if found else "this machine shows no camera"
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hemline.card import CARD_MEMBER, InputSpec, ModelCard, Normalization
+from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.datasets import FASHION_MNIST_LABELS
+from hemline.zipcard import CARD_MEMBER
 
 if TYPE_CHECKING:
     from hemline_convert.convert import ConversionConfig
@@ -29,10 +30,10 @@ def keras_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped float model's file, copied: tests must not write beside the shipped one."""
     from hemline import models
 
-    source = models.source_path_of("paper")
-    assert source is not None
+    shipped = models.source_path_of("paper")
+    assert shipped is not None
     path = tmp_path_factory.mktemp("model") / "paper.keras"
-    path.write_bytes(source.read_bytes())
+    path.write_bytes(Path(shipped).read_bytes())
     return path
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -11,7 +13,7 @@ import pytest
 
 from hemline import samples
 from hemline.batch import FrameRate, Outcome, classify_sources
-from hemline.classifier import Classifier
+from hemline.classifier import Classification, Classifier
 from hemline.sources import expand
 
 
@@ -37,8 +39,10 @@ def labels(outcomes: list[Outcome]) -> list[str | None]:
     return [outcome.answer.label if outcome.answer else None for outcome in outcomes]
 
 
+@pytest.mark.parametrize("forks", [True, False], ids=["processes", "threads"])
 @pytest.mark.parametrize("workers", [2, 8, 400])
-def test_many_workers_answer_in_order_and_as_one_does(two_hundred, workers):
+def test_many_workers_answer_in_order_and_as_one_does(two_hundred, workers, forks, monkeypatch):
+    monkeypatch.setattr("hemline.workers.can_fork", lambda: forks)
     one = run([two_hundred], workers=1)
     many = run([two_hundred], workers=workers)
     assert [outcome.source for outcome in many] == [
@@ -76,7 +80,26 @@ def test_pictures_and_videos_and_what_is_missing_keep_their_order(tmp_path, garm
     assert [outcome.frame for outcome in limited] == [0, 1, None]
 
 
-def test_stopping_early_waits_for_the_workers_and_leaves_no_thread(two_hundred):
+def test_a_picture_that_crashes_its_process_costs_only_its_own_answer(two_hundred, monkeypatch):
+    if sys.platform != "linux":
+        pytest.skip("processes are forked on Linux")
+    monkeypatch.setattr("hemline.workers.can_fork", lambda: True)
+
+    def crash_on(self: Classifier, path: str) -> Classification:
+        if path.endswith("042.png"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return classify_file(self, path)
+
+    classify_file = Classifier.classify_file
+    monkeypatch.setattr(Classifier, "classify_file", crash_on)
+    outcomes = run([two_hundred], workers=2)
+    assert [k for k, outcome in enumerate(outcomes) if outcome.answer is None] == [42, 100]
+    assert "042.png crashed the decoder (Killed)" in outcomes[42].error
+
+
+def test_stopping_early_waits_for_the_workers_and_leaves_no_thread(two_hundred, monkeypatch):
+    monkeypatch.setattr("hemline.workers.can_fork", lambda: False)
+
     import threading
 
     before = threading.active_count()

@@ -24,6 +24,14 @@ def test_every_sample_picture_is_named_right(classifier, garments):
     for path in garments:
         label = classifier.classify(read_image(path)).label.lower()
         assert label_of(path.name).startswith(label), path.name
+        assert classifier.classify_file(path).label.lower() == label
+
+
+def test_a_file_that_is_no_picture_is_refused_by_its_name(classifier, tmp_path):
+    with pytest.raises(ImageError, match=r"missing\.jpg: there is no such file"):
+        classifier.classify_file(tmp_path / "missing.jpg")
+    with pytest.raises(ImageError, match="pipe is empty"):
+        classifier.classify_content(b"", "pipe")
 
 
 def test_an_answer_has_label_confidence_runners_up_and_times(classifier, garments):

@@ -56,7 +56,8 @@ def test_the_version_is_the_packages(hemline):
         (["classify", "a.jpg", "--workers", "0"], "--workers must be at least 1"),
         (["classify", "--camera", "0", "--max-frames", "0"], "--max-frames must be at least 1"),
         (["classify", "a.jpg", "--json", "--csv"], "not allowed with"),
-        (["classify", "a.jpg", "--labels", "x.txt"], "only one of --labels and --input-color"),
+        (["classify", "a.jpg", "--input-resize", "crop"], "only --input-resize is given"),
+        (["classify", "a.jpg", "--labels", "x.txt"], "only --labels is given"),
         (["classify", "a.jpg", "--jso"], "unrecognized arguments"),  # a shortened option
     ],
 )

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from hemline.card import InputSpec
 from hemline.errors import ImageError
-from hemline.images import decode_image, read_image
+from hemline.images import decode_for, decode_image, preprocess_content, read_image
+from hemline.preprocess import Preprocessor
 
 COLORS = {
     "white": (255, 255, 255),
@@ -316,3 +318,106 @@ def test_a_file_is_read_whatever_its_suffix_says(tmp_path):
     path.write_bytes(FULL["jpeg"])
     assert corners(read_image(path)) == CORNERS
     assert corners(read_image(str(path))) == CORNERS
+
+
+# What a model needs of a large JPEG
+
+GRAY = InputSpec((28, 28), "gray", "pad")
+COLOR = InputSpec((96, 64), "rgb", "stretch")
+
+
+def scene(width: int, height: int) -> Image.Image:
+    """Smooth in large parts, with edges and with grain, as photos are."""
+    random = np.random.default_rng(5)
+    coarse = random.integers(0, 256, (height // 40 + 2, width // 40 + 2, 3), dtype=np.uint8)
+    pixels = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(int)
+    pixels[height // 3 : height // 2, width // 4 : width // 2] = (200, 40, 90)
+    pixels += random.integers(-6, 7, pixels.shape)
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("spec", [GRAY, COLOR, InputSpec((64, 64), "rgb", "crop")])
+@pytest.mark.parametrize("size", [(400, 533), (413, 547), (1201, 897), (640, 480), (130, 120)])
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"progressive": True}])
+def test_the_tensor_of_a_reduced_jpeg_is_that_of_the_whole_one_within_a_few_steps(
+    spec, size, options
+):
+    content = encoded(scene(*size), "JPEG", quality=90, **options)
+    reduced = preprocess_content(content, "photo.jpg", Preprocessor(spec)).astype(int)
+    whole = Preprocessor(spec)(decode_image(content, "photo.jpg"))
+    assert reduced.shape == whole.shape
+    difference = np.abs(reduced - whole)
+    assert difference.mean() < 2.5
+    assert np.quantile(difference, 0.99) <= 12
+
+
+@pytest.mark.parametrize("size", [(400, 533), (1600, 1200)])
+def test_a_reduced_jpeg_is_as_near_to_the_exact_average_as_the_whole_one(size):
+    content = encoded(scene(*size), "JPEG", quality=90)
+    whole = decode_image(content, "photo.jpg")
+    grey = whole.astype(float) @ np.array([0.114, 0.587, 0.299])  # ITU-R BT.601, in BGR order
+    exact = cv2.resize(grey, (28, 28), interpolation=cv2.INTER_AREA)
+    preprocess = Preprocessor(InputSpec((28, 28), "gray", "stretch"))
+    halved = np.abs(preprocess(whole)[0, :, :, 0] - exact).mean()
+    reduced = np.abs(
+        preprocess_content(content, "photo.jpg", preprocess)[0, :, :, 0] - exact
+    ).mean()
+    assert reduced <= 1.1 * halved
+
+
+def test_a_jpeg_is_reduced_as_far_as_twice_the_input_is_left():
+    for size, shape in [
+        ((448, 448), (56, 56)),  # an eighth
+        ((447, 447), (111, 111)),  # a quarter, less the column and row that are not full
+        ((112, 448), (14, 56)),  # the picture fills 7 × 28 of the input
+        ((111, 111), (111, 111)),
+        ((28, 28), (28, 28)),
+    ]:
+        content = encoded(Image.new("RGB", size), "JPEG")
+        frame, whole = decode_for(content, "photo.jpg", GRAY)
+        assert (frame.shape[1::-1], whole) == (shape, size)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("spec", [GRAY, COLOR])
+def test_a_reduced_jpeg_stands_upright_too(spec, orientation):
+    content = encoded(scene(900, 601), "JPEG", quality=95, exif=exif(orientation))
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    _, whole_wh = decode_for(content, "photo.jpg", spec)
+    assert whole_wh == upright.size
+    tensor = preprocess_content(content, "photo.jpg", Preprocessor(spec)).astype(int)
+    whole = Preprocessor(spec)(np.array(upright)[:, :, ::-1])
+    # The columns and rows left out lie on another side: up to an eighth of a pixel of the input.
+    assert np.abs(tensor - whole).mean() < 4
+    assert np.abs(tensor[:, ::-1, ::-1] - whole).mean() > 20
+
+
+def test_other_pictures_are_never_reduced():
+    for form in ("PNG", "WEBP", "BMP"):
+        content = encoded(scene(800, 600), form)
+        frame, whole = decode_for(content, "photo", GRAY)
+        assert frame.shape == (600, 800, 3)
+        assert whole == (800, 600)
+
+
+def test_a_large_cmyk_and_a_large_grey_jpeg_are_reduced_in_the_right_colours():
+    spec = InputSpec((28, 28), "rgb", "stretch")
+    for mode, expected in (("CMYK", (200, 40, 90)), ("L", (94, 94, 94))):
+        image = Image.new("RGB", (800, 600), (200, 40, 90)).convert(mode)
+        tensor = preprocess_content(encoded(image, "JPEG"), "photo.jpg", Preprocessor(spec))
+        assert np.abs(tensor.astype(int) - expected).max() <= 6
+
+
+def test_a_large_jpeg_that_was_cut_off_is_refused_when_it_is_reduced_too():
+    content = encoded(scene(1600, 1200), "JPEG")
+    for share in (0.001, 0.01, 0.1, 0.5, 0.9, 0.9999):
+        with pytest.raises(ImageError, match="cut off"):
+            decode_for(content[: int(len(content) * share)], "photo.jpg", GRAY)
+
+
+def test_a_jpeg_that_is_too_large_is_refused_before_it_is_reduced():
+    content = bytearray(encoded(scene(1600, 1200), "JPEG"))
+    at = content.index(b"\xff\xc0")
+    content[at + 5 : at + 9] = struct.pack(">HH", 60_000, 60_000)
+    with pytest.raises(ImageError, match="too large: more than 200 megapixels"):
+        decode_for(bytes(content), "photo.jpg", GRAY)

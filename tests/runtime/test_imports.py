@@ -53,3 +53,16 @@ def test_importing_hemline_imports_neither_numpy_nor_opencv():
     program = "import hemline, sys; print(sorted({'numpy', 'cv2', 'tqdm'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_first_label_imports_nothing_that_it_can_do_without(garments):
+    program = """
+        import sys
+        from hemline.cli import main
+        status = main(["classify", sys.argv[1]])
+        spared = "pathlib zipfile shutil csv glob threading tempfile concurrent.futures tqdm"
+        print(status, sorted(set(spared.split()) & set(sys.modules)))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(garments[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr

@@ -149,4 +149,4 @@ def test_a_file_here_that_is_named_like_a_shipped_model_does_not_stand_in_its_wa
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "paper").mkdir()
-    assert find_model("paper") == paper_tflite
+    assert find_model("paper") == str(paper_tflite)

@@ -69,6 +69,12 @@ def test_csv_reads_back_with_names_that_need_quoting():
     assert rows[3]["label"] == ""
 
 
+def test_csv_says_what_an_unknown_might_be():
+    text = written(lambda out: CsvSink(out, "paper", "litert", 3), [OUTCOMES[2]])
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["label"], row["label_1"], row["confidence_1"]) == ("unknown", "Bag", "0.750000")
+
+
 def test_csv_with_one_label_has_no_columns_for_runners_up():
     one = Classification("Bag", 0.75, TOP[:1], Latency(0, 0, 0))
     text = written(

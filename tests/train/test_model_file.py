@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hemline.card import CARD_MEMBER, InputSpec, ModelCard
+from hemline.card import InputSpec, ModelCard
+from hemline.zipcard import CARD_MEMBER
 from hemline_train import model_file
 from hemline_train._tensorflow import keras, make_deterministic
 from hemline_train.architectures import build_network

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from hemline import atomic
-from hemline.card import CARD_MEMBER, ModelCard
+from hemline.card import ModelCard
+from hemline.zipcard import CARD_MEMBER
 from hemline_train._tensorflow import keras
 
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
@@ -24,7 +25,7 @@ def save_model(path: Path, model: Any, card: ModelCard) -> None:
     Args:
         path: Ends in `.keras`.
         model: A Keras model that is not compiled.
-        card: Embedded as the zip member `hemline.card.CARD_MEMBER`.
+        card: Embedded as the zip member `hemline.zipcard.CARD_MEMBER`.
 
     Raises:
         UserError: The file cannot be written; an existing one is unchanged.

@@ -9,8 +9,8 @@ here may import TensorFlow.
 from __future__ import annotations
 
 import importlib.util
+import os
 from importlib import import_module
-from pathlib import Path
 
 from hemline.backends._base import Backend, TensorSpec
 from hemline.errors import ModelError, UserError
@@ -65,7 +65,9 @@ def available() -> list[str]:
     return [name for name in backend_names() if _is_installed(_requirement(name)[1])]
 
 
-def open_backend(path: Path, *, backend: str | None = None, num_threads: int = 1) -> Backend:
+def open_backend(
+    path: str | os.PathLike[str], *, backend: str | None = None, num_threads: int = 1
+) -> Backend:
     """Read a model file and load it into a backend.
 
     Args:
@@ -79,13 +81,14 @@ def open_backend(path: Path, *, backend: str | None = None, num_threads: int = 1
     """
     if num_threads < 1:
         raise UserError(f"the number of threads is {num_threads}", "it must be at least 1")
-    name = _chosen(path, backend)
-    content = _content(path)
-    return _class_of(name)(path, content, num_threads)
+    file = os.fspath(path)
+    name = _chosen(file, backend)
+    return _class_of(name)(file, _content(file), num_threads)
 
 
-def _chosen(path: Path, backend: str | None) -> str:
-    fitting = [name for name in backend_names() if path.suffix in _requirement(name)[0]]
+def _chosen(path: str, backend: str | None) -> str:
+    suffix = os.path.splitext(path)[1]
+    fitting = [name for name in backend_names() if suffix in _requirement(name)[0]]
     if backend is not None:
         if backend not in backend_names():
             raise UserError(
@@ -93,7 +96,7 @@ def _chosen(path: Path, backend: str | None) -> str:
             )
         if backend not in fitting:
             raise ModelError(
-                f"the backend {backend} does not run {path.suffix} files ({path})",
+                f"the backend {backend} does not run {suffix} files ({path})",
                 f"for this file choose one of: {', '.join(fitting)}",
             )
         fitting = [backend]
@@ -131,9 +134,10 @@ def _class_of(name: str) -> type[Backend]:
     )
 
 
-def _content(path: Path) -> bytes:
+def _content(path: str) -> bytes:
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
     if not content:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hemline.card import Normalization
 from hemline.errors import ModelError
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-@dataclass(frozen=True)
-class TensorSpec:
+
+class TensorSpec(NamedTuple):
     """Shape, type, and the quantization real = scale * (value - zero_point); scale 0 means none."""
 
     shape: tuple[int, ...]
@@ -31,6 +30,7 @@ class Backend(ABC):
         name: The name that `--backend` takes.
         suffixes: The file endings it runs.
         module: The module that must be installed for it.
+        can_be_forked: Whether a loaded model runs on in a forked process.
         version: Version of the library that runs the model.
         card_json: The model card inside the file, or None.
         input: The input tensor.
@@ -40,6 +40,7 @@ class Backend(ABC):
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     module: ClassVar[str]
+    can_be_forked: bool = False
 
     version: str
     card_json: str | None
@@ -47,7 +48,7 @@ class Backend(ABC):
     output: TensorSpec
 
     @abstractmethod
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         """Load the model whose file is `path` and holds `content`.
 
         Raises:

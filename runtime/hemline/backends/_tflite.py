@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hemline.backends._base import Backend, TensorSpec
-from hemline.card import read_zip_card
 from hemline.errors import ModelError
 from hemline.quiet import holding_back_stderr
+from hemline.zipcard import read_zip_card
 
-_LOADING = threading.Lock()  # two threads that hold back standard error would lose it for good
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file (FlatBuffers file identifier)
 
 
@@ -22,15 +21,16 @@ class TfliteBackend(Backend):
     """A `.tflite` model in an interpreter; subclasses say whose."""
 
     suffixes = (".tflite",)
+    _is_light = True  # whether nothing but the interpreter is loaded
 
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
-        must_be_tflite(str(path), content)
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:
+        must_be_tflite(path, content)
         # A cut file loses its end first, and that is where the card is. Interpreters have crashed on
         # cut files, so a damaged one should be found before it is loaded.
         self.card_json = read_zip_card(path, content)
         interpreter_class, self.version = self._interpreter_class()
         try:
-            with _LOADING, holding_back_stderr():  # it tells of its delegate at each start
+            with holding_back_stderr():  # it tells of its delegate at each start
                 self._interpreter = interpreter_class(
                     model_content=content, num_threads=num_threads
                 )
@@ -42,6 +42,7 @@ class TfliteBackend(Backend):
             ) from error
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
+        self.can_be_forked = self._is_light and num_threads == 1  # so it has no threads to lose
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
                 f"{path} has {len(inputs)} inputs and {len(outputs)} outputs",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemline.backends._base import Backend, TensorSpec
-from hemline.card import read_zip_card
 from hemline.errors import ModelError
 from hemline.numpy_interpreter import NumpyInterpreter
 from hemline.tflite_reader import Tensor
+from hemline.zipcard import read_zip_card
 
 
 class NumpyBackend(Backend):
@@ -22,9 +21,9 @@ class NumpyBackend(Backend):
     suffixes = (".tflite",)
     module = "numpy"
 
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:  # noqa: ARG002
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:  # noqa: ARG002
         self.version = np.__version__
-        self.interpreter = NumpyInterpreter(str(path), content)
+        self.interpreter = NumpyInterpreter(path, content)
         self.card_json = read_zip_card(path, content)
         inputs, outputs = self.interpreter.inputs, self.interpreter.outputs
         if len(inputs) != 1 or len(outputs) != 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ class OnnxRuntimeBackend(Backend):
     suffixes = (".onnx",)
     module = "onnxruntime"
 
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         import onnxruntime as ort
 
         self.version = ort.__version__
@@ -63,7 +62,7 @@ class OnnxRuntimeBackend(Backend):
         return output
 
 
-def _spec(path: Path, value: Any) -> TensorSpec:
+def _spec(path: str, value: Any) -> TensorSpec:
     if value.type not in _TYPES:
         raise ModelError(
             f"{path}: the tensor {value.name} is {value.type}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from hemline.backends._tflite import TfliteBackend
@@ -15,9 +14,9 @@ class TfliteRuntimeBackend(TfliteBackend):
     name = "tflite-runtime"
     module = "tflite_runtime"
 
-    def __init__(self, path: Path, content: bytes, num_threads: int) -> None:
+    def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         # It does not look whether the file is whole, and crashes where it was cut off; the reader looks.
-        read_tflite(str(path), content)
+        read_tflite(path, content)
         super().__init__(path, content, num_threads)
 
     def _interpreter_class(self) -> tuple[Any, str]:

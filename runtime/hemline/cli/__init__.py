@@ -7,12 +7,15 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from hemline import __version__
-from hemline.cli.command import FAILED, IMPOSSIBLE, INTERRUPTED, Command
+from hemline.cli.command import FAILED, IMPOSSIBLE, INTERRUPTED, Command, collector_off
 from hemline.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # The order of the help: the order in which one uses them.
 _ORDER = ("demo", "train", "convert", "parity", "classify", "models")
@@ -73,10 +76,25 @@ def _abandon_stdout() -> None:
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the defaults that say something: not "None" and not "False"."""
 
+    def __init__(self, prog: str) -> None:
+        # Without a width, argparse imports shutil (4 ms) to ask for it, even if no help is shown.
+        super().__init__(prog, width=_columns() - 2)
+
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default is None or action.default is False:
             return action.help
         return super()._get_help_string(action)
+
+
+def _columns() -> int:
+    """The width of the terminal, as `shutil.get_terminal_size` finds it."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
 
 
 def _overview() -> argparse.ArgumentParser:
@@ -96,7 +114,8 @@ def _overview() -> argparse.ArgumentParser:
 
 def _command(name: str) -> Command:
     if name in _OWN:
-        own: Command = import_module(f"hemline.cli.{name}").COMMAND
+        with collector_off():
+            own: Command = import_module(f"hemline.cli.{name}").COMMAND
         return own
     from importlib.metadata import entry_points  # slow to import, and not needed on the device
 

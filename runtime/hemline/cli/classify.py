@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hemline.batch import Outcome, classify_frames, classify_sources, default_workers
 from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.classifier import Classifier
-from hemline.cli.command import DONE, FAILED, Command
+from hemline.cli.command import DONE, FAILED, Command, collector_off
 from hemline.errors import UserError
 from hemline.models import DEFAULT
 from hemline.progress import progress
 from hemline.sinks import CsvSink, JsonSink, Sink, TextSink
 from hemline.sources import expand, frames_of_camera
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +51,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     foreign = parser.add_argument_group("for a model file without a card")
     foreign.add_argument("-l", "--labels", metavar="FILE", help="text file with a label a line")
     foreign.add_argument("--input-color", choices=("gray", "rgb"), help="what the model takes")
-    foreign.add_argument("--input-resize", choices=("pad", "stretch", "crop"), default="pad")
+    foreign.add_argument("--input-resize", choices=("pad", "stretch", "crop"), help="default: pad")
     foreign.add_argument(
-        "--input-scale", type=float, default=1.0, help="float input = scale × (pixel − zero point)"
+        "--input-scale",
+        type=float,
+        help="float input = scale × (pixel − zero point); default: 1",
     )
-    foreign.add_argument("--input-zero-point", type=int, default=0)
+    foreign.add_argument("--input-zero-point", type=int, help="default: 0")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -64,7 +69,8 @@ def _run(arguments: argparse.Namespace) -> int:
     for name in ("workers", "max_frames"):
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1")
-    classifier = _classifier(arguments)
+    with collector_off():
+        classifier = _classifier(arguments)
     with_error = 0
     sink = _sink(arguments, classifier)
     try:
@@ -109,23 +115,27 @@ def _classifier(arguments: argparse.Namespace) -> Classifier:
 
 def _stated_card(arguments: argparse.Namespace) -> ModelCard | None:
     """A card from the command line, for a model that has none."""
-    if arguments.labels is None and arguments.input_color is None:
+    options = ("labels", "input_color", "input_resize", "input_scale", "input_zero_point")
+    given = [
+        f"--{name.replace('_', '-')}" for name in options if getattr(arguments, name) is not None
+    ]
+    if not given:
         return None
     if arguments.labels is None or arguments.input_color is None:
         raise UserError(
-            "only one of --labels and --input-color is given",
-            "a model without a card needs both: --labels FILE --input-color gray|rgb",
+            f"of what a model without a card needs, only {', '.join(given)} is given",
+            "state both --labels FILE and --input-color gray|rgb",
         )
     from hemline.backends import open_backend
     from hemline.modelfile import find_model
 
-    labels = read_labels(Path(arguments.labels))
+    labels = read_labels(arguments.labels)
     path = find_model(arguments.model, arguments.backend)
     opened = open_backend(path, backend=arguments.backend)
     if opened.card_json is not None:
         raise UserError(
-            f"{path} carries its own model card, which says what --labels and --input-color would",
-            "leave these two out",
+            f"{path} carries its own model card, which says what {', '.join(given)} would",
+            "leave that out",
         )
     shape = opened.input.shape
     if len(shape) != 4:
@@ -133,21 +143,27 @@ def _stated_card(arguments: argparse.Namespace) -> ModelCard | None:
             f"{path} takes a tensor of shape {shape}", "an image has (1, height, width, channels)"
         )
     return ModelCard(
-        name=path.stem,
+        name=os.path.splitext(os.path.basename(path))[0],
         labels=labels,
-        input=InputSpec((shape[2], shape[1]), arguments.input_color, arguments.input_resize),
-        normalization=Normalization(arguments.input_scale, arguments.input_zero_point),
+        input=InputSpec(
+            (shape[2], shape[1]), arguments.input_color, arguments.input_resize or "pad"
+        ),
+        normalization=Normalization(
+            1.0 if arguments.input_scale is None else arguments.input_scale,
+            arguments.input_zero_point or 0,
+        ),
     )
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
+def read_labels(path: str) -> tuple[str, ...]:
     """The labels of a text file, one a line; empty lines are left out.
 
     Raises:
         UserError: The file cannot be read, or is no UTF-8 text.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"the label file {path} cannot be read: {error}", "give a text file, one label a line"

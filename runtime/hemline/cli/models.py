@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from hemline import models
-from hemline.card import ModelCard, read_zip_card
+from hemline.card import ModelCard
 from hemline.cli.command import DONE, Command
+from hemline.zipcard import read_zip_card
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +26,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def describe(name: str) -> dict[str, Any]:
     """What a shipped model is: name, labels, input, sizes, and the accuracy that its card states."""
-    path = models.path_of(name, "litert")
-    assert path is not None
-    text = read_zip_card(path, path.read_bytes())
+    named = models.path_of(name, "litert")
+    assert named is not None
+    path = Path(named)
+    text = read_zip_card(named, path.read_bytes())
     assert text is not None
     card = ModelCard.from_json(text)
     files = sorted(path.parent.glob(f"{name}[_.]*"))

@@ -13,8 +13,8 @@ from hemline.datasets.heldout import with_missing_splits
 from hemline.datasets.layout import LAYOUT, classes_of, pictures_of, split_folders
 from hemline.datasets.split import TRAIN, Dataset, Split
 from hemline.errors import DataError, ImageError
-from hemline.images import decode_image
-from hemline.preprocess import Frame
+from hemline.images import decode_image, preprocess_content
+from hemline.preprocess import Frame, Preprocessor
 from hemline.progress import progress
 
 __all__ = ["LAYOUT", "FileSplit", "open_class_folders"]
@@ -47,6 +47,10 @@ class FileSplit(Split):
     def frame(self, i: int) -> Frame:
         """One picture, as `hemline.images.decode_image` gives it: uint8, (H, W, 3), BGR."""
         return decode_image(self.encoded(i), str(self.paths[i]))
+
+    def tensor(self, i: int, preprocess: Preprocessor) -> Frame:
+        """One picture as the input tensor, straight from its file: large JPEGs are reduced."""
+        return preprocess_content(self.encoded(i), str(self.paths[i]), preprocess)
 
     def encoded(self, i: int) -> bytes:
         """The bytes of the picture's file."""

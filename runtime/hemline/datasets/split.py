@@ -54,6 +54,17 @@ class Split(ABC):
             ImageError: The picture file cannot be read.
         """
 
+    def tensor(self, i: int, preprocess: Preprocessor) -> Frame:
+        """One picture as the input tensor that the runtime makes of it.
+
+        Returns:
+            uint8, (1, height, width, channels); reused by the next call of `preprocess`.
+
+        Raises:
+            ImageError: The picture file cannot be read.
+        """
+        return preprocess(self.frame(i))
+
     @abstractmethod
     def encoded(self, i: int) -> bytes:
         """One picture as the content of a picture file: its own file, or else a PNG.
@@ -106,7 +117,7 @@ class Split(ABC):
         tensors = np.empty((len(chosen), *spec.tensor_shape[1:]), np.uint8)
         for row, i in enumerate(progress(chosen, description, total=len(chosen))):
             try:
-                tensors[row] = preprocess(self.frame(i))[0]
+                tensors[row] = self.tensor(i, preprocess)[0]
             except ImageError as error:
                 raise DataError(
                     f"a picture of the {self.name} split is unusable: {error.problem}",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
-_FOLDER = Path(__file__).parent
+_FOLDER = os.path.dirname(__file__)
+_INT8 = "_int8.tflite"
 DEFAULT = "paper"
 
 
 def names() -> list[str]:
     """The names that `-m` and `Classifier` take."""
-    return sorted(path.name.removesuffix("_int8.tflite") for path in _FOLDER.glob("*_int8.tflite"))
+    return sorted(name.removesuffix(_INT8) for name in os.listdir(_FOLDER) if name.endswith(_INT8))
 
 
-def path_of(name: str, backend: str | None = None) -> Path | None:
+def path_of(name: str, backend: str | None = None) -> str | None:
     """The int8 file of a shipped model that suits the backend, or None if there is no such model.
 
     Without a backend named it is the `.tflite` file, unless only ONNX Runtime is installed.
@@ -23,19 +24,22 @@ def path_of(name: str, backend: str | None = None) -> Path | None:
     if backend == "keras":
         return source_path_of(name)
     wants_onnx = backend == "onnxruntime" or (backend is None and _only_onnxruntime())
-    return _FOLDER / f"{name}_int8.{'onnx' if wants_onnx else 'tflite'}"
+    return os.path.join(_FOLDER, f"{name}_int8.onnx" if wants_onnx else name + _INT8)
 
 
-def source_path_of(name: str) -> Path | None:
+def source_path_of(name: str) -> str | None:
     """The float `.keras` source of a shipped model."""
-    path = _FOLDER / f"{name}.keras"
-    return path if path.is_file() else None
+    return _file(f"{name}.keras")
 
 
-def golden_path_of(name: str) -> Path | None:
+def golden_path_of(name: str) -> str | None:
     """The golden pack of a shipped model; it holds only pictures that the project made."""
-    path = _FOLDER / f"{name}.golden.npz"
-    return path if path.is_file() else None
+    return _file(f"{name}.golden.npz")
+
+
+def _file(name: str) -> str | None:
+    path = os.path.join(_FOLDER, name)
+    return path if os.path.isfile(path) else None
 
 
 def _only_onnxruntime() -> bool:

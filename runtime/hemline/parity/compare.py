@@ -7,6 +7,7 @@ the pictures, then the scores that the candidate gives to them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,10 +72,11 @@ def compare(
         reference_answers=reference.answers,
         labels=candidate.card.labels,
     )
+    path = Path(candidate.path)
     return ParityReport(
-        candidate=candidate.path.name,
+        candidate=candidate.file_name,
         backend=f"{candidate.backend.name} {candidate.backend.version}".rstrip(),
-        model_bytes=candidate.path.stat().st_size if candidate.path.is_file() else 0,
+        model_bytes=path.stat().st_size if path.is_file() else 0,
         reference=reference.name,
         labels=candidate.card.labels,
         images=len(reference),
@@ -111,7 +113,7 @@ def refuse_other_labels(candidate: LoadedModel, reference: Reference) -> None:
         k = next(k for k in range(len(ours)) if ours[k] != theirs[k])
         problem = f"has other classes: number {k} is {ours[k]!r}, the reference's is {theirs[k]!r}"
     raise UserError(
-        f"{candidate.path.name} {problem} ({reference.name})",
+        f"{candidate.file_name} {problem} ({reference.name})",
         "they are not the same network; give the reference that belongs to the candidate",
     )
 
@@ -141,7 +143,7 @@ def _scan(candidate: LoadedModel, reference: Reference) -> _Scan:
     blocks = reference.blocks(candidate.card.input)
     count = -(-len(reference) // BLOCK)
     for start, made, expected in progress(
-        blocks, f"comparing {candidate.path.name}", count, "block"
+        blocks, f"comparing {candidate.file_name}", count, "block"
     ):
         stop = start + len(made)
         for k in range(len(made)):

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from hemline import atomic
 from hemline.card import ModelCard
 from hemline.errors import CardError, UserError
-from hemline.images import decode_image
+from hemline.images import decode_image, preprocess_content
 from hemline.parity._npz import npz_bytes, read_npz
 from hemline.parity.metrics import UNKNOWN
-from hemline.preprocess import Frame
+from hemline.preprocess import Frame, Preprocessor
 
 PACK_FORMAT = 1
 PACK_SUFFIX = ".golden.npz"
@@ -198,6 +198,14 @@ class GoldenPack:
             ImageError: It is no picture.
         """
         return decode_image(self.pictures[index], self.names[index])
+
+    def tensor(self, index: int, preprocess: Preprocessor) -> Frame:
+        """One picture as the input tensor that this machine makes of it, as `Split.tensor` does.
+
+        Raises:
+            ImageError: It is no picture.
+        """
+        return preprocess_content(self.pictures[index], self.names[index], preprocess)
 
     @cached_property
     def _arrays(self) -> dict[str, NDArray[Any]]:

@@ -83,7 +83,7 @@ def prepare(request: Request) -> Plan:
             key = finder.path_for(model)
         except UserError as error:
             lacking.append(error)
-            plan.errors.append(CandidateError(model.path.name, error.problem))
+            plan.errors.append(CandidateError(model.file_name, error.problem))
             continue
         if key not in groups:
             groups[key] = (finder.open(key, model), [])
@@ -101,7 +101,7 @@ def _files(request: Request) -> list[Path]:
         if Path(named).is_dir():
             files.update(dict.fromkeys(_files_in(Path(named), request)))
         else:
-            files[find_model(named, request.backend)] = None
+            files[Path(find_model(named, request.backend))] = None
     return list(files)
 
 
@@ -135,14 +135,14 @@ class _PackReferences:
         """The pack of a candidate. Raises UserError if there is none."""
         if self._request.golden is not None:
             return self._request.golden
-        beside = model.path.parent / f"{model.card.name}{PACK_SUFFIX}"
+        beside = Path(model.path).parent / f"{model.card.name}{PACK_SUFFIX}"
         if beside.is_file():
             return beside
         shipped = models.golden_path_of(model.card.name)
         if shipped is not None and model.path == models.path_of(
             model.card.name, self._request.backend
         ):
-            return shipped
+            return Path(shipped)
         raise UserError(
             f"there is no golden pack {beside}",
             "give --golden FILE, or --data fashion-mnist|FOLDER with --reference MODEL",
@@ -154,7 +154,7 @@ class _PackReferences:
         if self._request.reference is None:
             return Reference.from_pack(pack, path.name, limit)
         reference = load_model(self._request.reference, card=model.card)
-        name = f"{reference.path.name} on the pictures of {path.name}"
+        name = f"{reference.file_name} on the pictures of {path.name}"
         return Reference.from_model_on_pack(reference, pack, name, limit)
 
 
@@ -173,13 +173,13 @@ class _DataReferences:
     def path_for(self, model: LoadedModel) -> Path:
         """The reference model of a candidate. Raises UserError if there is none."""
         if self._request.reference is not None:
-            return find_model(self._request.reference)
-        folder, name = model.path.parent, model.card.name
+            return Path(find_model(self._request.reference))
+        folder, name = Path(model.path).parent, model.card.name
         for suffix in _FLOAT_SUFFIXES:
             if (folder / f"{name}{suffix}").is_file():
                 return folder / f"{name}{suffix}"
         raise UserError(
-            f"there is no reference for {model.path.name}: neither {name}{_FLOAT_SUFFIXES[0]} nor "
+            f"there is no reference for {model.file_name}: neither {name}{_FLOAT_SUFFIXES[0]} nor "
             f"{name}{_FLOAT_SUFFIXES[1]} is in {folder}",
             "give --reference MODEL, a .keras, .tflite or .onnx file of the float model",
         )

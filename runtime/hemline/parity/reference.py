@@ -30,6 +30,9 @@ class Pictures(Protocol):
     def frame(self, i: int, /) -> Frame:
         """One picture: uint8, (H, W) or (H, W, 3) in BGR order."""
 
+    def tensor(self, i: int, preprocess: Preprocessor, /) -> Frame:
+        """One picture as the input tensor: uint8, (1, height, width, channels)."""
+
     def source(self, i: int, /) -> str:
         """What it is called."""
 
@@ -164,7 +167,7 @@ class Reference:
         preprocess = Preprocessor(spec)
         tensors = np.empty((stop - start, *spec.tensor_shape[1:]), np.uint8)
         for row in range(start, stop):
-            tensors[row - start] = preprocess(self.frame(row))[0]
+            tensors[row - start] = self._pictures.tensor(int(self.indices[row]), preprocess)[0]
         if self._cached_bytes + tensors.nbytes <= CACHE_BYTES:
             self._cache[key] = tensors
             self._cached_bytes += tensors.nbytes
@@ -175,7 +178,7 @@ class Reference:
         logits = model.backend.logits
         blocks = self.blocks(model.card.input)
         count = -(-len(self) // BLOCK)
-        for start, tensors, _ in progress(blocks, f"running {model.path.name}", count, "block"):
+        for start, tensors, _ in progress(blocks, f"running {model.file_name}", count, "block"):
             for k in range(len(tensors)):
                 scores[start + k] = logits(tensors[k : k + 1])
         return scores

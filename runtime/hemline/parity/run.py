@@ -126,7 +126,7 @@ def measure(
             try:
                 reports.append(compare(candidate, reference, gate))
             except UserError as error:
-                all_errors.append(CandidateError(candidate.path.name, error.problem))
+                all_errors.append(CandidateError(candidate.file_name, error.problem))
         pairs = tuple(_pair(a, b) for a, b in combinations(reports, 2))
         measurements.append(Measurement(reference, tuple(reports), pairs))
     return ParityRun(gate, tuple(measurements), tuple(all_errors))
