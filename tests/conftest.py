@@ -58,7 +58,8 @@ def hiding(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, 
     def environment(*modules: str) -> dict[str, str]:
         folder = tmp_path_factory.mktemp("hiding")
         (folder / "sitecustomize.py").write_text(_HIDING)
-        return {**os.environ, "PYTHONPATH": str(folder), "HIDDEN_MODULES": " ".join(modules)}
+        paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+        return {**os.environ, "PYTHONPATH": paths, "HIDDEN_MODULES": " ".join(modules)}
 
     return environment
 

@@ -53,8 +53,8 @@ class Classifier:
 
     Args:
         model: Name of a shipped model (`hemline models` lists them), or path of a model file.
-        backend: `litert`, `tflite-runtime`, `onnxruntime` or `tensorflow`; by default the first
-            installed one that runs the file.
+        backend: `litert`, `tflite-runtime`, `onnxruntime`, `numpy` or `tensorflow`; by default the
+            first installed one that runs the file.
         num_threads: Threads of one inference; small models are fastest with 1.
         top_k: How many labels `Classification.top` has.
         threshold: A top confidence below it is answered with `unknown`; by default the card's.

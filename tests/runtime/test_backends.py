@@ -117,6 +117,47 @@ def test_where_only_onnx_runtime_is_installed_the_name_of_a_model_is_enough(
     assert '"backend": "onnxruntime"' in done.stdout
 
 
+def test_where_no_runtime_is_installed_numpy_runs_the_model(hemline, hiding, picture):
+    """As on a 32-bit Raspberry Pi with a Python that tflite-runtime has no wheel for."""
+    environment = hiding("ai_edge_litert", "tflite_runtime", "onnxruntime", "tensorflow")
+    done = hemline("classify", picture, "--json", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert '"label": "Bag"' in done.stdout
+    assert '"backend": "numpy"' in done.stdout
+    done = hemline("parity", "paper", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "PASS" in done.stdout
+
+
+def test_numpy_can_be_chosen_and_comes_after_the_runtimes(paper_tflite, pack, monkeypatch):
+    numpy = open_backend(paper_tflite, backend="numpy")
+    assert (numpy.name, numpy.input.shape, numpy.input.dtype) == ("numpy", (1, 28, 28, 1), np.uint8)
+    assert numpy.card_json == open_backend(paper_tflite).card_json
+    assert (logits(numpy, pack.tensors).argmax(axis=1) == pack.scores.argmax(axis=1)).mean() > 0.99
+    order = [name for name in backends.backend_names() if name not in ("onnxruntime", "keras")]
+    assert order == ["litert", "tflite-runtime", "numpy", "tensorflow"]
+    monkeypatch.setattr(backends, "_is_installed", lambda module: module in ("numpy", "tensorflow"))
+    assert open_backend(paper_tflite).name == "numpy"
+
+
+def test_an_answer_of_numpy_is_the_callers(paper_tflite, pack):
+    backend = open_backend(paper_tflite, backend="numpy")
+    first = backend.run(pack.tensors[:1])
+    kept = first.copy()
+    first[:] = 0
+    assert np.array_equal(backend.run(pack.tensors[:1]), kept)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.9, 0.99])
+def test_numpy_refuses_a_model_that_was_cut_off(share, hemline, picture, paper_tflite, tmp_path):
+    content = paper_tflite.read_bytes()
+    (tmp_path / "cut.tflite").write_bytes(content[: int(len(content) * share)])
+    done = hemline("classify", picture, "-m", tmp_path / "cut.tflite", "--backend", "numpy")
+    assert done.returncode == 2
+    assert "cut.tflite" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_tensorflows_interpreter_answers_as_litert_does(pack, paper_tflite):
     pytest.importorskip("tensorflow")

@@ -1,8 +1,9 @@
 """What runs the model: one small interface, chosen by what is installed and by file, or by name.
 
-Order of choice for a `.tflite` file: LiteRT, tflite-runtime, TensorFlow as a last resort; for an
-`.onnx` file: ONNX Runtime. TensorFlow's backends live in `hemline_convert` and are found through
-the entry point group `hemline.backends`, since nothing here may import TensorFlow.
+Order of choice for a `.tflite` file: LiteRT, tflite-runtime, hemline's own interpreter in NumPy, which is
+always there, and TensorFlow where it is asked for; for an `.onnx` file: ONNX Runtime. TensorFlow's backends
+live in `hemline_convert` and are found through the entry point group `hemline.backends`, since nothing
+here may import TensorFlow.
 """
 
 from __future__ import annotations
@@ -45,6 +46,13 @@ _OWN = {
         (".onnx",),
         "onnxruntime",
         "'hemline[onnx]'",
+    ),
+    "numpy": (
+        "hemline.backends.numpy_backend",
+        "NumpyBackend",
+        (".tflite",),
+        "numpy",
+        "numpy",
     ),
 }
 MAX_THREADS = 256  # more than any board has; runtimes start as many as they are told to

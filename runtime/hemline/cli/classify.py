@@ -42,7 +42,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--json", action="store_true", help="one JSON object a line")
     form.add_argument("--csv", action="store_true", help="a table with a header")
     parser.add_argument(
-        "--backend", help="litert, tflite-runtime, onnxruntime, tensorflow or keras"
+        "--backend", help="litert, tflite-runtime, onnxruntime, numpy, tensorflow or keras"
     )
     parser.add_argument("--num-threads", type=int, default=1, help="threads of one inference")
     parser.add_argument(
