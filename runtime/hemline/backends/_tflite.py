@@ -14,7 +14,7 @@ from hemline.zipcard import read_zip_card
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TFLITE_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file (FlatBuffers file identifier)
+_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite file (FlatBuffers file identifier)
 
 
 class TfliteBackend(Backend):
@@ -24,11 +24,7 @@ class TfliteBackend(Backend):
     _is_light = True  # whether nothing but the interpreter is loaded
 
     def __init__(self, path: str, content: bytes, num_threads: int) -> None:
-        if content[4:8] != TFLITE_IDENTIFIER:
-            raise ModelError(
-                f"{path} is no TFLite model, whatever its name says",
-                "a TFLite file has 'TFL3' at byte 4; copy or convert the model again",
-            )
+        must_be_tflite(path, content)
         # A cut file loses its end first, and that is where the card is. Interpreters have crashed on
         # cut files, so a damaged one should be found before it is loaded.
         self.card_json = read_zip_card(path, content)
@@ -66,6 +62,19 @@ class TfliteBackend(Backend):
         self._interpreter.invoke()
         output: NDArray[Any] = self._interpreter.get_tensor(self._output_index)
         return output
+
+
+def must_be_tflite(name: str, content: bytes) -> None:
+    """Refuse what is another kind of file, or none.
+
+    Raises:
+        ModelError: It has not the identifier of TFLite files.
+    """
+    if content[4:8] != _IDENTIFIER:
+        raise ModelError(
+            f"{name} is no TFLite model, whatever its name says",
+            "a TFLite file has 'TFL3' at byte 4; copy or convert the model again",
+        )
 
 
 def _spec(details: dict[str, Any]) -> TensorSpec:

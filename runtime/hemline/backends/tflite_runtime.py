@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hemline.backends._flatbuffer import is_whole
-from hemline.backends._tflite import TFLITE_IDENTIFIER, TfliteBackend
-from hemline.errors import ModelError
+from hemline.backends._tflite import TfliteBackend
+from hemline.tflite_reader import read_tflite
 
 
 class TfliteRuntimeBackend(TfliteBackend):
@@ -16,10 +15,8 @@ class TfliteRuntimeBackend(TfliteBackend):
     module = "tflite_runtime"
 
     def __init__(self, path: str, content: bytes, num_threads: int) -> None:
-        if content[4:8] == TFLITE_IDENTIFIER and not is_whole(content):
-            raise ModelError(
-                f"{path} is damaged: a part of it is missing", "copy or convert the model again"
-            )
+        # It does not look whether the file is whole, and crashes where it was cut off; the reader looks.
+        read_tflite(path, content)
         super().__init__(path, content, num_threads)
 
     def _interpreter_class(self) -> tuple[Any, str]:
