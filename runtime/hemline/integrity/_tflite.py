@@ -3,7 +3,7 @@
 A FlatBuffer holds the same content in many ways: tables and vectors may come in any order, with any
 padding, and a tool that adds metadata packs the whole file anew. So what is hashed is not the file but
 what a walk along its offsets finds: from the root, each table as its fields in the order of the schema, a
-number as `field=value`, a vector as its length and its bytes, a table between braces. A field that is
+number as `field=value` in hexadecimal, a vector as its length and its bytes, a table between braces. A field that is
 absent in the file, since it has its default, is absent here too.
 
 - Covered is all that an interpreter reads: operators with their versions and options, tensors with names,
@@ -153,7 +153,8 @@ class _Walk:
             if target is None:
                 # Bytes that pad a number are 0, and so do not change it.
                 value = int.from_bytes(content[place : at + end], "little")
-                put(b"%d=%d;" % (position, value))
+                # Hexadecimal, since of a damaged file it can be longer than Python writes in decimal.
+                put(b"%d=%x;" % (position, value))
             elif type(target) is int:
                 self._vector(position, place + _U32(content, place)[0], target)
             elif type(target) is str:
