@@ -3,8 +3,8 @@
 A FlatBuffer holds the same content in many ways: tables and vectors may come in any order, with any
 padding, and a tool that adds metadata packs the whole file anew. So what is hashed is not the file but
 what a walk along its offsets finds: from the root, each table as its fields in the order of the schema, a
-number as `field=value` in hexadecimal, a vector as its length and its bytes, a table between braces. A field that is
-absent in the file, since it has its default, is absent here too.
+number as `field=value` in hexadecimal, a vector as its length and its bytes, a table between braces. A
+field that is absent in the file, since it has its default, is absent here too.
 
 - Covered is all that an interpreter reads: operators with their versions and options, tensors with names,
   shapes, types, quantization and sparsity, the content of the buffers that tensors refer to (so the
