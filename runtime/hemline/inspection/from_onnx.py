@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from hemline.errors import ModelError
 from hemline.inspection.network import (
     BIASES,
     COMPUTED,
@@ -20,8 +21,23 @@ from hemline.onnx_reader import Initializer, Node, OnnxModel
 _NOT_TRAINED = {"INT32", "INT64", "BOOL", "STRING"}
 
 
-def network_of_onnx(model: OnnxModel) -> Network:
-    """The graph of a file."""
+def network_of_onnx(path: str, model: OnnxModel) -> Network:
+    """The graph of a file.
+
+    Raises:
+        ModelError: An operator has not the inputs and attributes that its kind has.
+    """
+    try:
+        return _network(model)
+    except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+        # The graph of a damaged file can hold anything, and each operator has rules of its own.
+        raise ModelError(
+            f"{path} is damaged: an operator has not the inputs or attributes that it must have",
+            "copy or convert the model again",
+        ) from error
+
+
+def _network(model: OnnxModel) -> Network:
     known = Shapes(model)
     stands_for = _stand_ins(model)
     network = Network({}, (), (), (), stands_for)  # only to follow stand-ins
@@ -30,6 +46,7 @@ def network_of_onnx(model: OnnxModel) -> Network:
     tensors: dict[str, Tensor] = {}
     names = [value.name for value in model.inputs]
     names += [name for node in model.nodes for name in (*node.inputs, *node.outputs) if name]
+    names += [value.name for value in model.outputs]
     for name in dict.fromkeys(names):
         constant = model.initializers.get(name)
         scale, zero_point, axis = scales.get(name, ((), (), None))
@@ -60,12 +77,20 @@ def _stand_ins(model: OnnxModel) -> dict[str, str]:
     found = {}
     for node in model.nodes:
         if node.op_type == "DequantizeLinear" and node.outputs[0] not in outputs:
-            found[node.outputs[0]] = node.inputs[0]
+            _add(found, node.outputs[0], node.inputs[0])
         if node.op_type == "QuantizeLinear" and node.inputs[0] not in outputs:
             made_by = makers.get(node.inputs[0])
             if made_by not in (None, "DequantizeLinear") and readers[node.inputs[0]] == 1:
-                found[node.inputs[0]] = node.outputs[0]
+                _add(found, node.inputs[0], node.outputs[0])
     return found
+
+
+def _add(stand_ins: dict[str, str], name: str, stand_in: str) -> None:
+    at = stand_in
+    while at in stand_ins and at != name:
+        at = stand_ins[at]
+    if at != name:  # a damaged graph can go round in circles
+        stand_ins[name] = stand_in
 
 
 def _roles(model: OnnxModel, network: Network) -> dict[str, str]:

@@ -49,7 +49,7 @@ def _roles(graph: Graph) -> dict[int, str]:
     widened = {
         operator.outputs[0]: operator.inputs[0]
         for operator in graph.operators
-        if operator.name == "DEQUANTIZE"
+        if operator.name == "DEQUANTIZE" and operator.inputs and operator.outputs
     }
     roles = {}
     for operator in graph.operators:

@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hemline.inspection.from_keras import Layer, layers_of_keras
 from hemline.inspection.from_onnx import network_of_onnx
 from hemline.inspection.from_tflite import network_of_tflite
 from hemline.inspection.needs import Need, needs_of_onnx, needs_of_tflite
-from hemline.inspection.network import BIASES, CONSTANT, WEIGHTS, Network
+from hemline.inspection.network import BIASES, CONSTANT, WEIGHTS, Network, Tensor
 from hemline.integrity import network_sha256, stated_sha256
 from hemline.modelfile import find_model
 from hemline.onnx_reader import read_onnx
@@ -163,7 +164,7 @@ def _of_tflite(path: str, content: bytes) -> Inspection:
 
 def _of_onnx(path: str, content: bytes) -> Inspection:
     model = read_onnx(path, content)
-    network = network_of_onnx(model)
+    network = network_of_onnx(path, model)
     card = read_onnx_card(path, content)
     sizes = dict.fromkeys((WEIGHTS, BIASES, CONSTANT), 0)
     for name, constant in model.initializers.items():
@@ -276,7 +277,7 @@ def _network_json(network: Network | None) -> dict[str, Any]:
     return {
         "inputs": [names[key] for key in network.inputs],
         "outputs": [names[key] for key in network.outputs],
-        "tensors": [asdict(tensor) for tensor in network.tensors.values()],
+        "tensors": [_tensor_json(tensor) for tensor in network.tensors.values()],
         "operators": [
             {
                 **asdict(operator),
@@ -289,3 +290,9 @@ def _network_json(network: Network | None) -> dict[str, Any]:
         "fully_int8": network.is_fully_int8,
         "float_operators": network.float_operators,
     }
+
+
+def _tensor_json(tensor: Tensor) -> dict[str, Any]:
+    """JSON has no NaN and no infinity, which the scales of a damaged file can be."""
+    scales = [scale if isfinite(scale) else None for scale in tensor.scales]
+    return {**asdict(tensor), "scales": scales}

@@ -121,7 +121,7 @@ def _origin(quantization: dict[str, object]) -> str:
 
 
 def _edge(tensor: Tensor) -> str:
-    words = f"{tensor.name}: {_type(tensor)} {_shape(tensor.shape)}"
+    words = f"{_shortened(tensor.name)}: {_type(tensor)} {_shape(tensor.shape)}"
     if tensor.scales:
         words += f", {_quantization(tensor)}"
     return words
@@ -150,7 +150,7 @@ def _operators(network: Network) -> list[str]:
     rows = [
         (
             str(index),
-            operator.name,
+            _shortened(operator.name),
             "" if operator.version is None else str(operator.version),
             _macs(operator),
             _results(network, operator),
@@ -231,7 +231,7 @@ def _type(tensor: Tensor) -> str:
 def _shape(shape: Shape | None) -> str:
     if shape is None:
         return "?"
-    return "×".join("?" if n is None else str(n) for n in shape) or "scalar"
+    return _shortened("×".join("?" if n is None else str(n) for n in shape)) or "scalar"
 
 
 def _kilobytes(size: int) -> str:
@@ -239,6 +239,8 @@ def _kilobytes(size: int) -> str:
 
 
 def _shortened(name: str) -> str:
+    # A name in a foreign file can hold what would upset a terminal.
+    name = "".join(letter if letter.isprintable() else "�" for letter in name)
     if len(name) <= _NAME_WIDTH:
         return name
     return f"{name[: _NAME_WIDTH // 2 - 1]}…{name[-_NAME_WIDTH // 2 :]}"
