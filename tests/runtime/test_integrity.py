@@ -201,7 +201,7 @@ def pointers_in_the_schema() -> dict[str, dict[int, int | str]]:
             r"^def (\w+Start\w+Vector)\(.*?\n\s+return builder\.StartVector\((\d+),",
             source,
             re.MULTILINE,
-        )  # fmt: skip
+        )
     )
     found: dict[str, dict[int, int | str]] = {}
     for table, field, position in added:

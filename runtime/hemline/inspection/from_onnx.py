@@ -74,7 +74,7 @@ def _stand_ins(model: OnnxModel) -> dict[str, str]:
     outputs = {value.name for value in model.outputs}
     readers = Counter(name for node in model.nodes for name in node.inputs)
     makers = {name: node.op_type for node in model.nodes for name in node.outputs}
-    found = {}
+    found: dict[str, str] = {}
     for node in model.nodes:
         if node.op_type == "DequantizeLinear" and node.outputs[0] not in outputs:
             _add(found, node.outputs[0], node.inputs[0])
