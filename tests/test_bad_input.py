@@ -89,7 +89,7 @@ def state_of(folder: Path) -> dict[str, str]:
         # Models: nothing can be done, 2.
         ("classify bag.jpg -m missing.tflite", 2, ["no model file missing.tflite", "paper"]),
         ("classify bag.jpg -m text.tflite", 2, ["text.tflite is no TFLite model"]),
-        ("classify bag.jpg -m text.onnx", 2, ["text.onnx cannot be loaded by onnxruntime"]),
+        ("classify bag.jpg -m text.onnx", 2, ["text.onnx is no ONNX model"]),
         ("classify bag.jpg -m cut.tflite", 2, ["cut.tflite cannot be loaded", "convert it again"]),
         ("classify bag.jpg -m empty.tflite", 2, ["empty.tflite is empty (0 bytes)"]),
         ("classify bag.jpg -m data", 2, ["data is a folder, not a model"]),

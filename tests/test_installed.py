@@ -103,6 +103,12 @@ def test_the_base_install_has_the_models_and_they_pass_their_parity_check(bare):
     assert "PASS" in done.stdout
 
 
+def test_the_base_install_shows_what_is_in_a_model(bare):
+    done = bare.hemline("inspect", "paper", models.path_of("paper", "onnxruntime"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("matches") == 2
+
+
 @pytest.mark.parametrize(
     ("command", "installs"),
     [

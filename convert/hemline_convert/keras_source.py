@@ -16,6 +16,7 @@ from typing import Any
 
 from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.errors import CardError, ModelError, UserError
+from hemline.integrity import must_be_unaltered
 from hemline.zipcard import read_zip_card
 from hemline_convert._tensorflow import keras
 
@@ -61,11 +62,12 @@ def open_keras(path: Path, stated: StatedCard | None = None) -> KerasSource:
     """
     stated = stated or StatedCard()
     content = _content(path)
+    card_json = read_zip_card(str(path), content)
+    must_be_unaltered(str(path), content, card_json)
     model = load_keras(path)
     shape = _input_shape(path, model)
     model, found = _without_rescaling(model)
     network = _without_softmax(model)
-    card_json = read_zip_card(str(path), content)
     if card_json is None:
         card = _card_from(path, stated, shape)
     else:
@@ -84,7 +86,8 @@ def open_keras(path: Path, stated: StatedCard | None = None) -> KerasSource:
         )
     normalization = found or _stated_normalization(path, stated, card, card_json is not None)
     sha256 = hashlib.sha256(content).hexdigest()
-    card = card.replace(normalization=normalization, source_sha256=sha256)
+    # The checksum in the card is that of the .keras file; what is made of it gets its own.
+    card = card.replace(normalization=normalization, source_sha256=sha256, network_sha256="")
     return KerasSource(network, normalization, card, sha256)
 
 

@@ -11,6 +11,8 @@ import tf2onnx
 from onnx import helper
 
 from hemline.card import CARD_PROPERTY, ModelCard
+from hemline.integrity import network_sha256
+from hemline.onnxcard import CARD_CRC_PROPERTY, card_crc32
 from hemline_convert._tensorflow import tf
 from hemline_convert.float_tflite import pixels_to_logits
 from hemline_convert.keras_source import KerasSource
@@ -64,10 +66,13 @@ def _plain_names(model: Any) -> dict[str, str]:
 
 def described(model: Any, card: ModelCard) -> bytes:
     """The bytes of the model with the card and the labels in its properties."""
+    checksum = network_sha256(f"{card.name}.onnx", model.SerializeToString(deterministic=True))
+    card_json = card.replace(network_sha256=checksum).to_json()
     helper.set_model_props(
         model,
         {
-            CARD_PROPERTY: card.to_json(),
+            CARD_PROPERTY: card_json,
+            CARD_CRC_PROPERTY: card_crc32(card_json.encode()),
             # The names as Ultralytics' readers look for them: a Python dict as text.
             "names": str(dict(enumerate(card.labels))),
         },

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hemline.backends import Backend, TensorSpec
 from hemline.backends._tflite import TfliteBackend
 from hemline.card import Normalization
+from hemline.integrity import must_be_unaltered
 from hemline.zipcard import read_zip_card
 
 
@@ -44,6 +45,7 @@ class KerasBackend(Backend):
 
         self.version = tf.__version__
         self.card_json = read_zip_card(path, content)
+        must_be_unaltered(path, content, self.card_json)
         model = load_keras(Path(path))
         self._takes_pixels = starts_with_rescaling(model)
         shape = (1, *model.inputs[0].shape[1:])

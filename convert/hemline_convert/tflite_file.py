@@ -16,6 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from hemline.card import ModelCard
+from hemline.integrity import network_sha256
 from hemline.zipcard import CARD_MEMBER, LABELS_MEMBER
 from hemline_convert.tflite_metadata import metadata_buffer
 
@@ -156,7 +157,9 @@ def described(content: bytes, card: ModelCard) -> bytes:
     for name, data in data_of.items():
         _add_metadata(model, name, data)
     _add_metadata(model, _METADATA_NAME.encode(), list(metadata_buffer(card)))
-    return pack(model) + _archive(card)
+    packed = pack(model)
+    checksum = network_sha256(f"{card.name}.tflite", packed)
+    return packed + _archive(card.replace(network_sha256=checksum))
 
 
 def _signature(graph: Any) -> Any:

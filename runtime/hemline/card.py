@@ -98,6 +98,8 @@ class ModelCard:
         source_sha256: SHA-256 of the float `.keras` model that the file was made from.
         quantization: Recipe, calibration and versions; empty for a float source model.
         golden_sha256: Content hash of the golden pack that was written with it.
+        network_sha256: Checksum of the network in the file (`hemline.integrity`); empty in cards that
+            are in no file, and in files from before there was one.
     """
 
     name: str
@@ -111,6 +113,7 @@ class ModelCard:
     source_sha256: str = ""
     quantization: dict[str, Any] = field(default_factory=dict)
     golden_sha256: str = ""
+    network_sha256: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
@@ -129,10 +132,17 @@ class ModelCard:
             raise CardError(
                 f"rejection threshold is {self.rejection_threshold}", "it must be from 0 to 1"
             )
+        if not isinstance(self.network_sha256, str):
+            raise CardError(
+                f"the checksum of the network is {self.network_sha256!r}",
+                "it must be text of 64 hexadecimal digits, or left out",
+            )
 
     def to_json(self) -> str:
         """The card as indented JSON, the same text for the same card."""
         content = {"format": CARD_FORMAT, **dataclasses.asdict(self)}
+        if not self.network_sha256:  # as it was before there was one: the same card, the same text
+            del content["network_sha256"]
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod

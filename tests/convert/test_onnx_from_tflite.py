@@ -73,8 +73,8 @@ def test_the_onnx_twin_answers_within_rounding(tmp_path, untrained, build, chann
     verify.verify_tflite("a.tflite", content, "int8", source.card)
     verify.verify_onnx("a.onnx", onnx_content, "int8", source.card)
     first, second = (
-        LiteRtBackend(tmp_path / "a.tflite", content, 1),
-        OnnxRuntimeBackend(tmp_path / "a.onnx", onnx_content, 1),
+        LiteRtBackend(str(tmp_path / "a.tflite"), content, 1),
+        OnnxRuntimeBackend(str(tmp_path / "a.onnx"), onnx_content, 1),
     )
     assert verify.steps_apart(content) == (1 if build in (signed, dense_block) else 8)
     verify.verify_same_quantized_network("a.onnx", content, first, second, images)
@@ -85,9 +85,9 @@ def test_another_network_is_not_taken_for_the_twin(made):
     from hemline_convert import verify
 
     content = (made.out / "paper_int8.tflite").read_bytes()
-    int8 = LiteRtBackend(made.out / "paper_int8.tflite", content, 1)
+    int8 = LiteRtBackend(str(made.out / "paper_int8.tflite"), content, 1)
     other_path = made.out / "paper_dynamic_range.tflite"
-    other = LiteRtBackend(other_path, other_path.read_bytes(), 1)
+    other = LiteRtBackend(str(other_path), other_path.read_bytes(), 1)
     images = np.random.default_rng(1).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
     with pytest.raises(ModelError, match="steps away"):
         verify.verify_same_quantized_network("x.onnx", content, int8, other, images)

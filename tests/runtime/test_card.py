@@ -54,6 +54,7 @@ def test_the_tensor_shape_is_height_before_width():
         ("labels", ["a", "a"], "same"),  # which of the two?
         ("labels", [1, 2], "usable labels"),  # numbers are no names
         ("labels", None, "cannot be read"),  # JSON null
+        ("network_sha256", None, "64 hexadecimal digits"),  # JSON null is no checksum
         ("temperature", 0, "positive"),  # logits are divided by it
         ("temperature", math.nan, "positive"),  # Python's JSON knows NaN
         ("rejection_threshold", 1.5, "from 0 to 1"),  # a probability

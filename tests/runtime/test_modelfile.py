@@ -10,6 +10,7 @@ from hemline.card import CARD_PROPERTY, InputSpec, ModelCard
 from hemline.classifier import Classifier
 from hemline.errors import CardError, ModelError
 from hemline.modelfile import find_model, load_model
+from hemline.onnxcard import CARD_CRC_PROPERTY, card_crc32
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,9 @@ def test_a_card_of_another_model_is_refused_in_onnx(name, card, paper_onnx, tmp_
     pytest.importorskip("onnxruntime")
     other, said = other_cards(card)[name]
     model = onnx.load(paper_onnx)
-    onnx.helper.set_model_props(model, {CARD_PROPERTY: other.to_json()})
+    text = other.replace(network_sha256="").to_json()  # its checksum is that of the .tflite file
+    checksum = card_crc32(text.encode())
+    onnx.helper.set_model_props(model, {CARD_PROPERTY: text, CARD_CRC_PROPERTY: checksum})
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(CardError, match=said):
         load_model(tmp_path / "model.onnx")
@@ -114,7 +117,7 @@ def test_a_model_whose_card_was_damaged_is_refused(paper_tflite, tmp_path):
     ("name", "content", "said"),
     [
         ("text.tflite", b"This is a text.\n" * 9, "is no TFLite model"),
-        ("text.onnx", b"This is a text.\n" * 9, "cannot be loaded by onnxruntime"),
+        ("text.onnx", b"This is a text.\n" * 9, "is no ONNX model"),
         ("zeros.tflite", bytes(1000), "is no TFLite model"),
         ("header.tflite", b"\x1c\0\0\0TFL3" + bytes(1000), "cannot be loaded by litert"),
         ("noise.tflite", b"\x1c\0\0\0TFL3" + np.random.default_rng(0).bytes(5000), "cannot be"),

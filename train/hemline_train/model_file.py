@@ -11,6 +11,7 @@ import numpy as np
 
 from hemline import atomic
 from hemline.card import ModelCard
+from hemline.integrity import network_sha256
 from hemline.zipcard import CARD_MEMBER
 from hemline_train._tensorflow import keras
 
@@ -25,7 +26,7 @@ def save_model(path: Path, model: Any, card: ModelCard) -> None:
     Args:
         path: Ends in `.keras`.
         model: A Keras model that is not compiled.
-        card: Embedded as the zip member `hemline.zipcard.CARD_MEMBER`.
+        card: Embedded as the zip member `hemline.zipcard.CARD_MEMBER`, with the network's checksum.
 
     Raises:
         UserError: The file cannot be written; an existing one is unchanged.
@@ -46,10 +47,12 @@ def _rewrite(path: Path, card: ModelCard) -> None:
     members[_METADATA_MEMBER] = json.dumps(metadata).encode()
     config = _renumbered(json.loads(members[_CONFIG_MEMBER]), {})
     members[_CONFIG_MEMBER] = json.dumps(config).encode()
-    members[CARD_MEMBER] = card.to_json().encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, _FIXED_DATE), content)
+    card = card.replace(network_sha256=network_sha256(str(path), path.read_bytes()))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo(CARD_MEMBER, _FIXED_DATE), card.to_json())
 
 
 def _renumbered(node: Any, numbers: dict[int, int]) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hemline.backends._base import Backend, TensorSpec
 from hemline.errors import ModelError
+from hemline.integrity import must_be_unaltered
 from hemline.quiet import holding_back_stderr
 from hemline.zipcard import read_zip_card
 
@@ -28,6 +29,7 @@ class TfliteBackend(Backend):
         # A cut file loses its end first, and that is where the card is. Interpreters have crashed on
         # cut files, so a damaged one should be found before it is loaded.
         self.card_json = read_zip_card(path, content)
+        must_be_unaltered(path, content, self.card_json)
         interpreter_class, self.version = self._interpreter_class()
         try:
             with holding_back_stderr():  # it tells of its delegate at each start

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hemline.backends._base import Backend, TensorSpec
 from hemline.errors import ModelError
+from hemline.integrity import must_be_unaltered
 from hemline.numpy_interpreter import NumpyInterpreter
 from hemline.tflite_reader import Tensor
 from hemline.zipcard import read_zip_card
@@ -24,8 +25,9 @@ class NumpyBackend(Backend):
 
     def __init__(self, path: str, content: bytes, num_threads: int) -> None:  # noqa: ARG002
         self.version = np.__version__
-        self.interpreter = NumpyInterpreter(path, content)
         self.card_json = read_zip_card(path, content)
+        must_be_unaltered(path, content, self.card_json)
+        self.interpreter = NumpyInterpreter(path, content)
         inputs, outputs = self.interpreter.inputs, self.interpreter.outputs
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(

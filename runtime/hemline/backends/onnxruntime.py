@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline.backends._base import Backend, TensorSpec
-from hemline.card import CARD_PROPERTY
 from hemline.errors import ModelError
+from hemline.integrity import must_be_unaltered
+from hemline.onnxcard import read_onnx_card
 
 _TYPES = {
     "tensor(uint8)": np.uint8,
@@ -26,6 +27,8 @@ class OnnxRuntimeBackend(Backend):
     module = "onnxruntime"
 
     def __init__(self, path: str, content: bytes, num_threads: int) -> None:
+        self.card_json = read_onnx_card(path, content)
+        must_be_unaltered(path, content, self.card_json)
         import onnxruntime as ort
 
         self.version = ort.__version__
@@ -53,8 +56,6 @@ class OnnxRuntimeBackend(Backend):
             )
         self.input, self.output = _spec(path, inputs[0]), _spec(path, outputs[0])
         self._input_name, self._output_names = inputs[0].name, [outputs[0].name]
-        properties = self._session.get_modelmeta().custom_metadata_map
-        self.card_json = properties.get(CARD_PROPERTY)
 
     def run(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """One inference; the returned array is the caller's."""

@@ -1,0 +1,82 @@
+"""Which other programs take a file, and why not: rules that were found by trying each of them.
+
+Tried were MediaPipe Tasks 1.2, LiteRT.js 2.5, onnxruntime-web 1.30 and OpenCV 5.0. A client that is not
+refused here for a reason may still have one of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hemline.inspection.network import Network, Tensor
+
+
+@dataclass(frozen=True)
+class Client:
+    """One program.
+
+    Attributes:
+        name: Of the program.
+        refusals: Why it does not take the file; empty if nothing speaks against it.
+    """
+
+    name: str
+    refusals: tuple[str, ...]
+
+
+def clients_of_tflite(network: Network, has_metadata: bool, has_labels: bool) -> list[Client]:
+    """Programs that take `.tflite` files."""
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        return []
+    image, answer = network.tensors[network.inputs[0]], network.tensors[network.outputs[0]]
+    last = network.operators[-1].name if network.operators else ""
+    mediapipe = []
+    if not image.shape or image.shape[-1] != 3:
+        mediapipe.append("it takes pictures with 3 channels")
+    if image.type_name not in ("UINT8", "FLOAT32"):
+        mediapipe.append("its input must be uint8 or float32")
+    if image.type_name == "FLOAT32" and not has_metadata:
+        mediapipe.append("a float32 input needs its normalization in the metadata")
+    if answer.type_name not in ("UINT8", "FLOAT32"):
+        mediapipe.append("its output must be uint8 or float32")
+    if last != "SOFTMAX":
+        mediapipe.append("without SOFTMAX at the end its scores are no probabilities")
+    if not (has_metadata and has_labels):
+        mediapipe.append("without labels.txt and metadata its classes have no names")
+    return [
+        Client("MediaPipe Image Classifier", tuple(mediapipe)),
+        Client("LiteRT.js (browser)", tuple(_litert_js(image, answer))),
+        Client("OpenCV cv2.dnn", tuple(_opencv(network))),
+        Client("microcontrollers (int8 in, out)", tuple(_microcontroller(network, image, answer))),
+    ]
+
+
+def clients_of_onnx(network: Network) -> list[Client]:
+    """Programs that take `.onnx` files."""
+    return [
+        Client("onnxruntime-web (browser)", ()),
+        Client("OpenCV cv2.dnn", tuple(_opencv(network))),
+    ]
+
+
+def _litert_js(image: Tensor, answer: Tensor) -> list[str]:
+    refusals = []
+    if image.shape is None or None in image.shape:
+        refusals.append("its batch must be fixed")
+    if "INT8" in (image.type_name, answer.type_name):
+        refusals.append("input and output must not be int8")
+    return refusals
+
+
+def _opencv(network: Network) -> list[str]:
+    quantized = any(tensor.scales for tensor in network.tensors.values())
+    return ["quantized networks fail to load or to run in OpenCV 5.0"] if quantized else []
+
+
+def _microcontroller(network: Network, image: Tensor, answer: Tensor) -> list[str]:
+    refusals = []
+    if (image.type_name, answer.type_name) != ("INT8", "INT8"):
+        refusals.append("the input and the output must be int8")
+    if not network.is_fully_int8:
+        refusals.append("it is not int8 throughout")
+    return refusals

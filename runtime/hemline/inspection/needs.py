@@ -1,0 +1,167 @@
+"""The oldest runtime that runs a file, as far as its makers say.
+
+For `.tflite` files TensorFlow says since which release each version of an operator is there
+(`tflite/tools/versioning/runtime_version.cc` of google-ai-edge/LiteRT, read in November 2026); the table
+below has the operators that image classifiers use. For `.onnx` files ONNX Runtime says which operator set
+each of its releases knows (onnxruntime.ai/docs/reference/compatibility), and ONNX which version of
+the format came with which operator set (onnx/docs/Versioning.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hemline.inspection.network import Operator
+
+# Release of TensorFlow Lite for version 1, 2, 3, … of an operator.
+_TFLITE = {
+    line.split()[0]: tuple(line.split()[1:])
+    for line in """
+ADD 1.5 1.14 2.4 2.6 2.13
+ARG_MAX 1.9 1.14 2.9
+AVERAGE_POOL_2D 1.5 1.14 2.3
+BATCH_MATMUL 2.3 2.3 2.4 2.5
+CAST 1.5 2.7 2.8 2.9 2.12 2.15 2.17
+CONCATENATION 1.5 1.14 2.3 2.14
+CONV_2D 1.5 1.14 1.14 2.3 2.4 2.9 2.11 2.15
+DEPTHWISE_CONV_2D 1.5 1.12 1.14 2.2 2.3 2.3 2.11
+DEPTH_TO_SPACE 2.1 2.5
+DEQUANTIZE 1.13.1 1.14 1.15 2.2 2.7 2.18
+DIV 1.6 2.3
+ELU 1.14
+EXPAND_DIMS 1.10
+EXP 1.7 2.12
+FULLY_CONNECTED 1.5 1.10 1.14 1.14 2.0 2.1 2.3 2.3 2.3 2.11 2.15 2.17 2.18
+GATHER 1.6 1.14 1.15 2.4 2.5 2.13 2.15
+GELU 2.9 2.9
+HARD_SWISH 1.15
+L2_NORMALIZATION 1.5 1.14
+LEAKY_RELU 1.13.1 2.3
+LOGISTIC 1.14 1.14 2.3
+LOG_SOFTMAX 1.14 1.14
+MAXIMUM 1.14 1.14 2.3 2.3
+MAX_POOL_2D 1.5 1.14 2.3
+MEAN 1.6 1.14 2.4
+MINIMUM 1.14 1.14 2.3 2.3
+MIRROR_PAD 1.13.1 2.3 2.12
+MUL 1.5 1.14 1.15 2.3 2.6 2.11 2.13
+NEG 1.9
+PACK 1.11 1.14 2.3 2.13
+PAD 1.5 1.14 2.4 2.6
+PADV2 1.9 1.14 2.4 2.6
+PRELU 1.8
+QUANTIZE 1.14 1.15 2.7
+REDUCE_MAX 1.11 1.14 2.5
+RELU 1.5 2.1 2.5
+RELU6 1.5 1.14 2.5
+RELU_0_TO_1 2.10
+RELU_N1_TO_1 1.5
+RESHAPE 1.5
+RESIZE_BILINEAR 1.7 1.14 2.2 2.5
+RESIZE_NEAREST_NEIGHBOR 1.13.1 1.14 2.3 2.4
+RSQRT 1.10 2.5 2.15
+SHAPE 1.10
+SLICE 1.14 1.14 1.14 2.4 2.5 2.14
+SOFTMAX 1.5 1.14 2.3
+SPACE_TO_DEPTH 1.5 1.14
+SPLIT 1.5 1.14 1.14 2.3
+SQRT 1.10
+SQUARED_DIFFERENCE 1.13.1 2.5
+SQUEEZE 1.6 2.5
+STRIDED_SLICE 1.6 1.14 2.1 2.2 2.5 2.6 2.14 2.14
+SUB 1.6 1.14 2.3 2.4 2.4
+SUM 1.10 1.15
+TANH 1.14 1.14 2.3
+TRANSPOSE 1.6 1.14 1.15 2.3 2.4 2.12 2.14.4
+TRANSPOSE_CONV 1.9 2.2 2.3 2.13 2.15
+UNPACK 1.11 1.14 2.2 2.3
+""".split("\n")
+    if line
+}
+_FIRST_INT8 = "1.15"  # the last of the int8 kernels: QUANTIZE from uint8 to int8
+_LAST_TFLITE_RUNTIME = "2.14"
+_FIRST_LITERT = "2.17"  # the release of TensorFlow Lite that LiteRT began from
+
+# First release of ONNX Runtime by operator set, and the operator set that came with each version of the
+# format: a runtime that knows the one knows the other.
+_ONNXRUNTIME = {
+    8: "0.1.4", 9: "0.3", 10: "0.4", 11: "1.0", 12: "1.3", 13: "1.6", 14: "1.8", 15: "1.9",
+    16: "1.11", 17: "1.12", 18: "1.14", 19: "1.15", 20: "1.17", 21: "1.18",
+}  # fmt: skip
+_OPSET_OF_FORMAT = {3: 8, 4: 9, 5: 10, 6: 11, 7: 12, 8: 15, 9: 19, 10: 21}
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a file needs of one runtime.
+
+    Attributes:
+        runtime: Its name.
+        oldest: The oldest release that runs the file; None where there is none, or it is not known.
+        note: Why, in words.
+    """
+
+    runtime: str
+    oldest: str | None
+    note: str
+
+
+def needs_of_tflite(operators: Iterable[Operator], *, has_int8: bool) -> list[Need]:
+    """What the operators of a `.tflite` file need.
+
+    Args:
+        operators: Of the main graph.
+        has_int8: Whether a tensor is int8. The LiteRT quantizer leaves operators at version 1, so
+            that their versions do not tell.
+    """
+    unknown, oldest, because = [], "1.5", "no operator needs more"
+    if has_int8:
+        oldest, because = _FIRST_INT8, "for int8"
+    for operator in operators:
+        release = _tflite_release(operator)
+        if release is None:
+            unknown.append(f"{operator.name} version {operator.version}")
+        elif _number(release) > _number(oldest):
+            oldest, because = release, f"for {operator.name} version {operator.version}"
+    if unknown:
+        said = f"not known here: {', '.join(dict.fromkeys(unknown))}"
+        names = ("TensorFlow Lite", "tflite-runtime", "LiteRT (ai-edge-litert)")
+        return [Need(name, None, said) for name in names]
+    needs = [Need("TensorFlow Lite", oldest, because)]
+    if _number(oldest) <= _number(_LAST_TFLITE_RUNTIME):
+        needs.append(Need("tflite-runtime", oldest, f"{_LAST_TFLITE_RUNTIME}.0 is the last"))
+    else:
+        said = f"{because} it would have to be {oldest}, and {_LAST_TFLITE_RUNTIME}.0 is the last"
+        needs.append(Need("tflite-runtime", None, said))
+    if _number(oldest) <= _number(_FIRST_LITERT):
+        said = f"it began from TensorFlow Lite {_FIRST_LITERT}"
+        needs.append(Need("LiteRT (ai-edge-litert)", "1.0", said))
+    else:
+        said = f"a release that has TensorFlow Lite {oldest} in it, {because}"
+        needs.append(Need("LiteRT (ai-edge-litert)", None, said))
+    return needs
+
+
+def needs_of_onnx(opsets: dict[str, int], format_version: int) -> list[Need]:
+    """What the operator sets and the format of an `.onnx` file need."""
+    name = "ONNX Runtime"
+    foreign = sorted(domain for domain in opsets if domain not in ("", "ai.onnx.ml"))
+    if foreign:
+        return [Need(name, None, f"not known here: the operator set {', '.join(foreign)}")]
+    opset = max(opsets.get("", 0), 8)
+    by_format = _OPSET_OF_FORMAT.get(max(format_version, 3))
+    if opset not in _ONNXRUNTIME or by_format is None:
+        return [Need(name, None, f"not known here: operator set {opset}, format {format_version}")]
+    said = f"for operator set {opset} and format {format_version}, as documented"
+    return [Need(name, _ONNXRUNTIME[max(opset, by_format)], said)]
+
+
+def _tflite_release(operator: Operator) -> str | None:
+    releases = () if operator.is_custom else _TFLITE.get(operator.name, ())
+    place = (operator.version or 0) - 1
+    return releases[place] if 0 <= place < len(releases) else None
+
+
+def _number(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split("."))
