@@ -1,4 +1,4 @@
-"""The int8 ONNX file against the float32 one and two other ways to an int8 one, on ONNX Runtime. One thread."""
+"""Our int8 ONNX file against the float32 one and two other ways to an int8 one. One thread."""
 
 from __future__ import annotations
 
