@@ -92,10 +92,7 @@ class _Translation:
         for operator in self._graph.operators:
             name = tflite_file.operator_name(self._tflite, operator)
             if name not in handlers:
-                raise ModelError(
-                    f"the int8 ONNX file cannot be written: it has no rule for the operator {name}",
-                    f"known are {', '.join(handlers)}; without ONNX: --int8 --no-onnx",
-                )
+                raise self._refused(operator, f"known are {', '.join(handlers)}")
             handlers[name](operator)
         return self._assembled()
 
@@ -115,14 +112,38 @@ class _Translation:
             producer_name="hemline",
         )
 
+    def _refused(self, operator: Any, hint: str) -> ModelError:
+        what = tflite_file.operator_and_layer(self._tflite, operator)
+        return ModelError(
+            f"the int8 ONNX file cannot be written: it has no rule for {what}",
+            f"{hint}; without ONNX: --int8 --no-onnx",
+        )
+
     # Edges of the graph
 
     def _quantize(self, operator: Any) -> None:
         source, target = int(operator.inputs[0]), int(operator.outputs[0])
         if source == int(self._graph.inputs[0]):  # uint8 to int8, which are one here
             self._picture = target
-        else:  # from one scale to another, as in front of a concatenation
-            self._quantized(self._real(source), target)
+        else:
+            self._requantize(source, target)
+
+    def _requantize(self, source: int, target: int) -> None:
+        """From one scale to another, as in front of a concatenation.
+
+        XNNPACK takes the ratio of the scales in 256ths and rounds halves up
+        (https://github.com/google/XNNPACK, src/qs8-vcvt). All values here are multiples of 1/256 and exact,
+        so that a quarter of that more turns halves up and nothing else.
+        """
+        before, after = (self._quantization(index)[0] for index in (source, target))
+        ratio = self._constant(f"ratio{target}", np.rint(256 * (before / after)) / np.float32(256))
+        _, zero_point = self._activation_parameters(source)
+        self._node("DequantizeLinear", [self._integers(source), ratio, zero_point], f"scaled{target}")
+        quarter = self._constant("quarter", np.float32(1 / 1024))
+        self._node("Add", [f"scaled{target}", quarter], f"raised{target}")
+        one = self._constant("one", np.float32(1))
+        _, zero_point = self._activation_parameters(target)
+        self._node("QuantizeLinear", [f"raised{target}", one, zero_point], f"q{target}")
 
     def _dequantize(self, operator: Any) -> None:
         source = int(operator.inputs[0])
@@ -212,11 +233,20 @@ class _Translation:
     def _fully_connected(self, operator: Any) -> None:
         source, weights, bias = (int(i) for i in operator.inputs)
         matrix = self._weights(weights)  # (out, in)
-        inputs = [self._real(source), self._real_weights(weights, matrix)]
+        inputs = [self._real_rows(source, matrix.shape[1]), self._real_weights(weights, matrix)]
         if bias >= 0:
             inputs.append(self._real_bias(bias))
         activation = operator.builtinOptions.fusedActivationFunction
         self._apply(operator, "Gemm", inputs, activation, transB=1)
+
+    def _real_rows(self, index: int, length: int) -> str:
+        """The value of an activation as a matrix; the converter drops a Flatten where TFLite needs none."""
+        if len(self._shape(index)) == 2:
+            return self._real(index)
+        value = self._channels_last(index)
+        value = self._reshaped(value, [-1, length], f"rows{index}")
+        inputs = [value, *self._activation_parameters(index)]
+        return self._node("DequantizeLinear", inputs, f"rows{index}_real")
 
     # Operators without weights
 
@@ -237,30 +267,38 @@ class _Translation:
         )
 
     def _average_pool(self, operator: Any) -> None:
-        source = int(operator.inputs[0])
+        """Between scale and zero point of its own, so that halves, of which there are many, go as in TFLite.
+
+        TFLite averages the int8 numbers themselves, zero point and all, and rounds halves away from zero
+        (`AveragePool` in tflite/kernels/internal/reference/integer_ops/pooling.h). ONNX rounds to even;
+        numbers greater by 2⁻¹⁴ of themselves have no halves, and nothing else changes for windows
+        of up to 64 pixels.
+        """
+        source, target = int(operator.inputs[0]), int(operator.outputs[0])
         options = operator.builtinOptions
         kernel = [options.filterHeight, options.filterWidth]
         strides = [options.strideH, options.strideW]
         pads = self._pads(source, kernel, strides, [1, 1], options.padding)
-        self._apply(
-            operator,
+        zero = self._constant("int8_zero", np.uint8(128))
+        one_up = self._constant("one_up", np.float32(1 + 2**-14))
+        self._node("DequantizeLinear", [self._integers(source), one_up, zero], f"numbers{target}")
+        value = self._node(
             "AveragePool",
-            [self._real(source)],
-            options.fusedActivationFunction,
+            [f"numbers{target}"],
+            f"averagepool{target}",
             kernel_shape=kernel,
             strides=strides,
             pads=pads,
         )
+        one = self._constant("one", np.float32(1))
+        self._node("QuantizeLinear", [value, one, zero], f"q{target}")
 
     def _mean(self, operator: Any) -> None:
         """Global average pooling: the mean over height and width."""
         source, target = int(operator.inputs[0]), int(operator.outputs[0])
         axes = tflite_file.constant(self._tflite, self._tensors[operator.inputs[1]])
         if axes is None or sorted(axes.ravel().tolist()) != [1, 2]:
-            raise ModelError(
-                "the int8 ONNX file cannot be written: MEAN over other axes than height and width",
-                "use GlobalAveragePooling2D; without ONNX: --int8 --no-onnx",
-            )
+            raise self._refused(operator, "known is the mean over height and width")
         self._node("GlobalAveragePool", [self._real(source)], f"mean{target}")
         value = f"mean{target}"
         if len(self._shape(target)) == 2:
@@ -268,23 +306,44 @@ class _Translation:
         self._quantized(value, target)
 
     def _elementwise(self, operator: Any, kind: str) -> None:
-        inputs = [self._operand(int(index)) for index in operator.inputs]
-        self._apply(operator, kind, inputs, operator.builtinOptions.fusedActivationFunction)
+        """Sums and products.
 
-    def _operand(self, index: int) -> str:
-        """An input of an elementwise operator; a constant one is turned to NCHW if it must be."""
+        XNNPACK rounds halves of sums up, ONNX to even. Scales of activations are so odd that there are
+        hardly any, but where the pixels themselves are shifted, halves are common: there a little is added,
+        which keeps ONNX Runtime from fusing, and is worth it at this one place.
+        """
+        target = int(operator.outputs[0])
+        rank = len(self._shape(target))
+        inputs = [self._operand(int(index), rank) for index in operator.inputs]
+        value = self._node(kind, inputs, f"{kind.lower()}{target}")
+        if kind != "Mul" and self._picture in operator.inputs:
+            scale, _ = self._quantization(target)
+            little = self._constant(f"little{target}", scale * np.float32(2**-15))
+            value = self._node("Add", [value, little], f"raised{target}")
+        self._apply_value(operator, value, operator.builtinOptions.fusedActivationFunction)
+
+    def _operand(self, index: int, rank: int) -> str:
+        """An input of an elementwise operator whose result has `rank` axes.
+
+        One with fewer is stretched along the others, channels last; here its channels go where NCHW has them.
+        """
         value = tflite_file.constant(self._tflite, self._tensors[index])
+        shape = self._shape(index)
+        channels_only = rank == 4 and len(shape) < 4 and shape[:-1] == [1] * (len(shape) - 1)
         if value is None:
-            return self._real(index)
-        if value.ndim == 4:
-            value = value.transpose(0, 3, 1, 2)
-        elif value.ndim == 1 and len(value) > 1:
+            if not channels_only:
+                return self._real(index)
+            parameters = self._activation_parameters(index)
+            inputs = [self._reshaped(self._integers(index), [1, shape[-1], 1, 1], f"wide{index}")]
+            return self._node("DequantizeLinear", [*inputs, *parameters], f"wide{index}_real")
+        if channels_only and value.ndim:
             value = value.reshape(1, -1, 1, 1)
+        elif value.ndim == 4:
+            value = value.transpose(_TO_NCHW)
         shifted = (value.astype(np.int16) + 128).astype(np.uint8)
         stored = self._constant(f"q{index}", np.ascontiguousarray(shifted))
         parameters = self._activation_parameters(index)
-        self._node("DequantizeLinear", [stored, *parameters], f"f{index}")
-        return f"f{index}"
+        return self._node("DequantizeLinear", [stored, *parameters], f"f{index}")
 
     def _concatenation(self, operator: Any) -> None:
         axis = operator.builtinOptions.axis
@@ -304,17 +363,15 @@ class _Translation:
         self._apply(operator, "Pad", [self._real(source), pads], schema.ActivationFunctionType.NONE)
 
     def _reshape(self, operator: Any) -> None:
+        """The order of the elements is TFLite's: what has four axes is NHWC while it is reshaped."""
         source, target = int(operator.inputs[0]), int(operator.outputs[0])
-        before, after = self._shape(source), self._shape(target)
-        if len(after) == 4 or (len(before) == 4 and len(after) != 2):
-            raise ModelError(
-                f"the int8 ONNX file cannot be written: a reshape from {before} to {after}",
-                "only Flatten is known; without ONNX: --int8 --no-onnx",
-            )
-        value = self._integers(source)
-        if len(before) == 4:
-            value = self._node("Transpose", [value], f"nhwc{target}", perm=_TO_NHWC)
-        self._reshaped(value, after, f"q{target}")
+        shape = self._shape(target)
+        value = self._channels_last(source)
+        if len(shape) == 4:
+            value = self._reshaped(value, shape, f"reshaped{target}")
+            self._node("Transpose", [value], f"q{target}", perm=_TO_NCHW)
+        else:
+            self._reshaped(value, shape, f"q{target}")
 
     def _unary(self, operator: Any, kind: str | None) -> None:
         source = int(operator.inputs[0])
@@ -396,6 +453,17 @@ class _Translation:
         if index == self._picture and all(node.name != f"q{index}" for node in self._nodes):
             self._node("Transpose", [INPUT_NAME], f"q{index}", perm=_TO_NCHW)
         return f"q{index}"
+
+    def _channels_last(self, index: int) -> str:
+        """The uint8 value of an activation as TFLite has it."""
+        if index == self._picture:
+            return INPUT_NAME
+        if len(self._shape(index)) < 4:
+            return self._integers(index)
+        name = f"q{index}_nhwc"
+        if all(node.name != name for node in self._nodes):
+            self._node("Transpose", [f"q{index}"], name, perm=_TO_NHWC)
+        return name
 
     def _real(self, index: int) -> str:
         """The float value of an activation."""
