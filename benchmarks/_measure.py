@@ -166,12 +166,14 @@ def child_environment(folder: str) -> dict[str, str]:
     return environment | {"PYTHONPYCACHEPREFIX": str(Path(folder) / "bytecode")}
 
 
-def parser(description: str, rounds: int, warm_up: int) -> argparse.ArgumentParser:
+def parser(
+    description: str, rounds: int, warm_up: int, model: str = "shipped model, or a .tflite file"
+) -> argparse.ArgumentParser:
     """The options that all benchmarks have."""
     made = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    made.add_argument("-m", "--model", default=DEFAULT, help="shipped model, or a .tflite file")
+    made.add_argument("-m", "--model", default=DEFAULT, help=model)
     made.add_argument("--rounds", type=positive, default=rounds, help="how often each is timed")
     made.add_argument("--warm-up", type=int, default=warm_up, help="rounds that are not counted")
     made.add_argument("--json", type=Path, metavar="FILE", help="write every number to FILE")
@@ -265,6 +267,7 @@ def machine() -> dict[str, str]:
         "NumPy": np.__version__,
         "OpenCV": cv2.__version__,
         interpreter: _version(interpreter),
+        "ONNX Runtime": _version("onnxruntime"),
         "hemline": _version("hemline"),
     }
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -1,12 +1,18 @@
 """The int8 ONNX file, written from the int8 TFLite file: one quantized network, twice.
 
-Every weight, scale and zero point is carried over as it stands. Between DequantizeLinear and
-QuantizeLinear stands the float operator, which is how ONNX states int8 arithmetic (QDQ form); runtimes
-fuse the three into one integer kernel. Pooling and Flatten stand between them too, though they could do
-with the integers alone: ONNX Runtime only fuses where QuantizeLinear and DequantizeLinear touch.
+Every weight and scale is carried over as it stands. Between DequantizeLinear and QuantizeLinear stands
+the float operator, which is how ONNX states int8 arithmetic (QDQ form); runtimes fuse the three into
+one integer kernel. Pooling stands between them too, though it could do with the integers alone: ONNX
+Runtime only fuses where QuantizeLinear and DequantizeLinear touch.
 
-TFLite keeps images as NHWC and ONNX convolutions take NCHW. The picture is turned once, at the
-input, and a layer behind Flatten gets its weights reordered, so that no transpose remains inside.
+Activations are uint8 here and int8 there: value and zero point alike are 128 higher, so that every real
+value is the same. The pixels are uint8 anyway, and ONNX Runtime's kernels on x86-64 take uint8
+activations with int8 weights, so that it would rewrite an int8 graph at each start.
+
+TFLite keeps images as NHWC and ONNX convolutions take NCHW. ONNX Runtime runs quantized convolutions and
+pooling as NHWC, and puts a Transpose in front of and behind each; those of neighbours cancel. So this file
+has a Transpose wherever the memory would lie as in TFLite: at the picture, behind its folded convolution
+(`column_folding`), and before Flatten. They cancel too, and none is left when the network runs.
 """
 
 from __future__ import annotations
@@ -21,12 +27,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from hemline.errors import ModelError
 from hemline_convert import tflite_file
+from hemline_convert.column_folding import COLUMNS, fold_columns
 from hemline_convert.tflite_file import INPUT_NAME, OUTPUT_NAME
 
 # 13 is the first opset with per-channel DequantizeLinear; IR 8 is read by ONNX Runtime since 1.10.
 _OPSET = 13
 _IR_VERSION = 8
 _INT8_MIN = -128
+_TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
 def onnx_from_int8_tflite(content: bytes) -> Any:
@@ -38,13 +46,16 @@ def onnx_from_int8_tflite(content: bytes) -> Any:
     Raises:
         ModelError: The model has an operator that this translation does not know.
     """
-    return _without_unused(_Translation(content).model())
+    model = _Translation(content).model()
+    onnx.checker.check_model(model, full_check=True)
+    return model
 
 
 class _Translation:
     """One model on its way from TFLite to ONNX.
 
     Integer tensors are called `q<index>` after their TFLite index, their dequantized values `f<index>`.
+    The picture is `image`, and `q<index>` where an operator wants it as NCHW.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -54,8 +65,7 @@ class _Translation:
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._dequantized: set[int] = set()
-        # Flattened tensors whose elements lie in the order C, H, W, with what they were as (H, W, C).
-        self._flattened_from: dict[int, tuple[int, int, int]] = {}
+        self._picture = -1  # the int8 tensor with the same values as the model's input
 
     def model(self) -> Any:
         """Translate all operators, in order."""
@@ -82,10 +92,7 @@ class _Translation:
         for operator in self._graph.operators:
             name = tflite_file.operator_name(self._tflite, operator)
             if name not in handlers:
-                raise ModelError(
-                    f"the int8 ONNX file cannot be written: it has no rule for the operator {name}",
-                    f"known are {', '.join(handlers)}; without ONNX: --int8 --no-onnx",
-                )
+                raise self._refused(operator, f"known are {', '.join(handlers)}")
             handlers[name](operator)
         return self._assembled()
 
@@ -105,30 +112,45 @@ class _Translation:
             producer_name="hemline",
         )
 
+    def _refused(self, operator: Any, hint: str) -> ModelError:
+        what = tflite_file.operator_and_layer(self._tflite, operator)
+        return ModelError(
+            f"the int8 ONNX file cannot be written: it has no rule for {what}",
+            f"{hint}; without ONNX: --int8 --no-onnx",
+        )
+
     # Edges of the graph
 
     def _quantize(self, operator: Any) -> None:
         source, target = int(operator.inputs[0]), int(operator.outputs[0])
-        if source == int(self._graph.inputs[0]):
-            self._quantize_image(source, target)
-        else:  # from one scale to another, as in front of a concatenation
-            self._quantized(self._real(source), target)
-
-    def _quantize_image(self, source: int, target: int) -> None:
-        """uint8 pixels, NHWC, to int8, NCHW. The two differ by 128 in value and zero point alike."""
-        _, height, width, channels = self._shape(source)
-        if channels == 1:  # then NHWC and NCHW lie alike in memory
-            shape = self._constant("image_shape", np.array([1, 1, height, width], np.int64))
-            self._node("Reshape", [INPUT_NAME, shape], "image_nchw")
+        if source == int(self._graph.inputs[0]):  # uint8 to int8, which are one here
+            self._picture = target
         else:
-            self._node("Transpose", [INPUT_NAME], "image_nchw", perm=[0, 3, 1, 2])
-        parameters = self._parameters(source, "image", np.uint8)
-        self._node("DequantizeLinear", ["image_nchw", *parameters], "image_real")
-        self._quantized("image_real", target)
+            self._requantize(source, target)
+
+    def _requantize(self, source: int, target: int) -> None:
+        """From one scale to another, as in front of a concatenation.
+
+        XNNPACK takes the ratio of the scales in 256ths and rounds halves up
+        (https://github.com/google/XNNPACK, src/qs8-vcvt). All values here are multiples of 1/256 and exact,
+        so that a quarter of that more turns halves up and nothing else.
+        """
+        before, after = (self._quantization(index)[0] for index in (source, target))
+        ratio = self._constant(f"ratio{target}", np.rint(256 * (before / after)) / np.float32(256))
+        _, zero_point = self._activation_parameters(source)
+        self._node(
+            "DequantizeLinear", [self._integers(source), ratio, zero_point], f"scaled{target}"
+        )
+        quarter = self._constant("quarter", np.float32(1 / 1024))
+        self._node("Add", [f"scaled{target}", quarter], f"raised{target}")
+        one = self._constant("one", np.float32(1))
+        _, zero_point = self._activation_parameters(target)
+        self._node("QuantizeLinear", [f"raised{target}", one, zero_point], f"q{target}")
 
     def _dequantize(self, operator: Any) -> None:
         source = int(operator.inputs[0])
-        self._node("DequantizeLinear", [f"q{source}", *self._parameters(source)], OUTPUT_NAME)
+        parameters = self._activation_parameters(source)
+        self._node("DequantizeLinear", [f"q{source}", *parameters], OUTPUT_NAME)
 
     # Operators with weights
 
@@ -147,10 +169,12 @@ class _Translation:
         strides = [options.strideH, options.strideW]
         dilations = [options.dilationHFactor, options.dilationWFactor]
         pads = self._pads(source, kernel.shape[2:], strides, dilations, options.padding)
+        if source == self._picture and self._folded(operator, kernel, strides, dilations, pads):
+            return
         self._apply(
             operator,
             "Conv",
-            [self._real(source), self._real_weights(weights, kernel, 0), self._real_bias(bias)],
+            [self._real(source), self._real_weights(weights, kernel), self._real_bias(bias)],
             options.fusedActivationFunction,
             strides=strides,
             dilations=dilations,
@@ -158,18 +182,73 @@ class _Translation:
             group=groups,
         )
 
+    def _folded(
+        self,
+        operator: Any,
+        kernel: np.ndarray,
+        strides: list[int],
+        dilations: list[int],
+        pads: list[int],
+    ) -> bool:
+        """The convolution of a grey picture as one of blocks of columns; False where it cannot be."""
+        source, weights, bias = (int(i) for i in operator.inputs)
+        target = int(operator.outputs[0])
+        _, height, width, channels = self._shape(source)
+        _, result_height, result_width, filters = self._shape(target)
+        if channels != 1 or dilations[1] != 1:
+            return False
+        folded = fold_columns(kernel, width, result_width, strides[1], pads[1])
+        if folded is None:
+            return False
+        self._reshaped(INPUT_NAME, [1, height, width // COLUMNS, COLUMNS], "blocks")
+        self._node("Transpose", ["blocks"], "blocks_nchw", perm=_TO_NCHW)
+        parameters = self._activation_parameters(source)
+        self._node("DequantizeLinear", ["blocks_nchw", *parameters], "blocks_real")
+        inputs = [
+            "blocks_real",
+            self._real_weights(weights, folded.kernel, folded.columns),
+            self._real_bias(bias, folded.columns),
+        ]
+        value = self._node(
+            "Conv",
+            inputs,
+            f"conv{target}",
+            strides=[strides[0], 1],
+            dilations=[dilations[0], 1],
+            pads=[pads[0], folded.pads[0], pads[2], folded.pads[1]],
+        )
+        value = self._activated(value, target, operator.builtinOptions.fusedActivationFunction)
+        parameters = self._activation_parameters(target)
+        self._node("QuantizeLinear", [value, *parameters], f"blocks{target}")
+        self._node("Transpose", [f"blocks{target}"], f"blocks{target}_nhwc", perm=_TO_NHWC)
+        shape = [1, result_height, folded.width * folded.columns, filters]
+        columns = self._reshaped(f"blocks{target}_nhwc", shape, f"columns{target}")
+        if shape[2] > result_width:
+            limits = [
+                self._constant(f"{columns}_{name}", np.array([number], np.int64))
+                for name, number in (("start", 0), ("end", result_width), ("axis", 2))
+            ]
+            columns = self._node("Slice", [columns, *limits], f"{columns}_cut")
+        self._node("Transpose", [columns], f"q{target}", perm=_TO_NCHW)
+        return True
+
     def _fully_connected(self, operator: Any) -> None:
         source, weights, bias = (int(i) for i in operator.inputs)
         matrix = self._weights(weights)  # (out, in)
-        if source in self._flattened_from:
-            height, width, channels = self._flattened_from[source]
-            by_place = matrix.reshape(len(matrix), height, width, channels)
-            matrix = by_place.transpose(0, 3, 1, 2).reshape(matrix.shape)
-        inputs = [self._real(source), self._real_weights(weights, matrix, 0)]
+        inputs = [self._real_rows(source, matrix.shape[1]), self._real_weights(weights, matrix)]
         if bias >= 0:
             inputs.append(self._real_bias(bias))
         activation = operator.builtinOptions.fusedActivationFunction
         self._apply(operator, "Gemm", inputs, activation, transB=1)
+
+    def _real_rows(self, index: int, length: int) -> str:
+        """The value of an activation as a matrix; the converter drops a Flatten where TFLite needs none."""
+        if len(self._shape(index)) == 2:
+            return self._real(index)
+        value = self._channels_last(index)
+        value = self._reshaped(value, [-1, length], f"rows{index}")
+        inputs = [value, *self._activation_parameters(index)]
+        return self._node("DequantizeLinear", inputs, f"rows{index}_real")
 
     # Operators without weights
 
@@ -190,54 +269,83 @@ class _Translation:
         )
 
     def _average_pool(self, operator: Any) -> None:
-        source = int(operator.inputs[0])
+        """Between scale and zero point of its own, so that halves, of which there are many, go as in TFLite.
+
+        TFLite averages the int8 numbers themselves, zero point and all, and rounds halves away from zero
+        (`AveragePool` in tflite/kernels/internal/reference/integer_ops/pooling.h). ONNX rounds to even;
+        numbers greater by 2⁻¹⁴ of themselves have no halves, and nothing else changes for windows
+        of up to 64 pixels.
+        """
+        source, target = int(operator.inputs[0]), int(operator.outputs[0])
         options = operator.builtinOptions
         kernel = [options.filterHeight, options.filterWidth]
         strides = [options.strideH, options.strideW]
         pads = self._pads(source, kernel, strides, [1, 1], options.padding)
-        self._apply(
-            operator,
+        zero = self._constant("int8_zero", np.uint8(128))
+        one_up = self._constant("one_up", np.float32(1 + 2**-14))
+        self._node("DequantizeLinear", [self._integers(source), one_up, zero], f"numbers{target}")
+        value = self._node(
             "AveragePool",
-            [self._real(source)],
-            options.fusedActivationFunction,
+            [f"numbers{target}"],
+            f"averagepool{target}",
             kernel_shape=kernel,
             strides=strides,
             pads=pads,
         )
+        one = self._constant("one", np.float32(1))
+        self._node("QuantizeLinear", [value, one, zero], f"q{target}")
 
     def _mean(self, operator: Any) -> None:
         """Global average pooling: the mean over height and width."""
         source, target = int(operator.inputs[0]), int(operator.outputs[0])
         axes = tflite_file.constant(self._tflite, self._tensors[operator.inputs[1]])
         if axes is None or sorted(axes.ravel().tolist()) != [1, 2]:
-            raise ModelError(
-                "the int8 ONNX file cannot be written: MEAN over other axes than height and width",
-                "use GlobalAveragePooling2D; without ONNX: --int8 --no-onnx",
-            )
+            raise self._refused(operator, "known is the mean over height and width")
         self._node("GlobalAveragePool", [self._real(source)], f"mean{target}")
         value = f"mean{target}"
         if len(self._shape(target)) == 2:
-            shape = np.array(self._shape(target), np.int64)
-            value = f"flat{target}"
-            self._node("Reshape", [f"mean{target}", self._constant(f"shape{target}", shape)], value)
+            value = self._reshaped(value, self._shape(target), f"flat{target}")
         self._quantized(value, target)
 
     def _elementwise(self, operator: Any, kind: str) -> None:
-        inputs = [self._operand(int(index)) for index in operator.inputs]
-        self._apply(operator, kind, inputs, operator.builtinOptions.fusedActivationFunction)
+        """Sums and products.
 
-    def _operand(self, index: int) -> str:
-        """An input of an elementwise operator; a constant one is turned to NCHW if it must be."""
+        XNNPACK rounds halves of sums up, ONNX to even. Scales of activations are so odd that there are
+        hardly any, but where the pixels themselves are shifted, halves are common: there a little is added,
+        which keeps ONNX Runtime from fusing, and is worth it at this one place.
+        """
+        target = int(operator.outputs[0])
+        rank = len(self._shape(target))
+        inputs = [self._operand(int(index), rank) for index in operator.inputs]
+        value = self._node(kind, inputs, f"{kind.lower()}{target}")
+        if kind != "Mul" and self._picture in operator.inputs:
+            scale, _ = self._quantization(target)
+            little = self._constant(f"little{target}", scale * np.float32(2**-15))
+            value = self._node("Add", [value, little], f"raised{target}")
+        self._apply_value(operator, value, operator.builtinOptions.fusedActivationFunction)
+
+    def _operand(self, index: int, rank: int) -> str:
+        """An input of an elementwise operator whose result has `rank` axes.
+
+        One with fewer is stretched along the others, channels last; here its channels go where NCHW has them.
+        """
         value = tflite_file.constant(self._tflite, self._tensors[index])
+        shape = self._shape(index)
+        channels_only = rank == 4 and len(shape) < 4 and shape[:-1] == [1] * (len(shape) - 1)
         if value is None:
-            return self._real(index)
-        if value.ndim == 4:
-            value = value.transpose(0, 3, 1, 2)
-        elif value.ndim == 1 and len(value) > 1:
+            if not channels_only:
+                return self._real(index)
+            parameters = self._activation_parameters(index)
+            inputs = [self._reshaped(self._integers(index), [1, shape[-1], 1, 1], f"wide{index}")]
+            return self._node("DequantizeLinear", [*inputs, *parameters], f"wide{index}_real")
+        if channels_only and value.ndim:
             value = value.reshape(1, -1, 1, 1)
-        stored = self._constant(f"q{index}", np.ascontiguousarray(value))
-        self._node("DequantizeLinear", [stored, *self._parameters(index)], f"f{index}")
-        return f"f{index}"
+        elif value.ndim == 4:
+            value = value.transpose(_TO_NCHW)
+        shifted = (value.astype(np.int16) + 128).astype(np.uint8)
+        stored = self._constant(f"q{index}", np.ascontiguousarray(shifted))
+        parameters = self._activation_parameters(index)
+        return self._node("DequantizeLinear", [stored, *parameters], f"f{index}")
 
     def _concatenation(self, operator: Any) -> None:
         axis = operator.builtinOptions.axis
@@ -257,18 +365,15 @@ class _Translation:
         self._apply(operator, "Pad", [self._real(source), pads], schema.ActivationFunctionType.NONE)
 
     def _reshape(self, operator: Any) -> None:
+        """The order of the elements is TFLite's: what has four axes is NHWC while it is reshaped."""
         source, target = int(operator.inputs[0]), int(operator.outputs[0])
-        before, after = self._shape(source), self._shape(target)
-        if len(before) == 4 and len(after) == 2:
-            self._flattened_from[target] = (before[1], before[2], before[3])
-        elif len(before) == 4 or len(after) == 4:
-            raise ModelError(
-                f"the int8 ONNX file cannot be written: a reshape from {before} to {after}",
-                "only Flatten is known; without ONNX: --int8 --no-onnx",
-            )
-        shape = self._constant(f"shape{target}", np.array(after, np.int64))
-        self._node("Reshape", [self._real(source), shape], f"reshape{target}")
-        self._quantized(f"reshape{target}", target)
+        shape = self._shape(target)
+        value = self._channels_last(source)
+        if len(shape) == 4:
+            value = self._reshaped(value, shape, f"reshaped{target}")
+            self._node("Transpose", [value], f"q{target}", perm=_TO_NCHW)
+        else:
+            self._reshaped(value, shape, f"q{target}")
 
     def _unary(self, operator: Any, kind: str | None) -> None:
         source = int(operator.inputs[0])
@@ -341,45 +446,71 @@ class _Translation:
             after.append(total - total // 2)
         return [int(n) for n in before + after]
 
+    def _reshaped(self, value: str, shape: list[int], output: str) -> str:
+        stored = self._constant(f"{output}_shape", np.array(shape, np.int64))
+        return self._node("Reshape", [value, stored], output)
+
+    def _integers(self, index: int) -> str:
+        """The uint8 value of an activation, as NCHW if it has four axes."""
+        if index == self._picture and all(node.name != f"q{index}" for node in self._nodes):
+            self._node("Transpose", [INPUT_NAME], f"q{index}", perm=_TO_NCHW)
+        return f"q{index}"
+
+    def _channels_last(self, index: int) -> str:
+        """The uint8 value of an activation as TFLite has it."""
+        if index == self._picture:
+            return INPUT_NAME
+        if len(self._shape(index)) < 4:
+            return self._integers(index)
+        name = f"q{index}_nhwc"
+        if all(node.name != name for node in self._nodes):
+            self._node("Transpose", [f"q{index}"], name, perm=_TO_NHWC)
+        return name
+
     def _real(self, index: int) -> str:
-        """The float value of an int8 tensor."""
+        """The float value of an activation."""
         if index not in self._dequantized:
             self._dequantized.add(index)
-            self._node("DequantizeLinear", [f"q{index}", *self._parameters(index)], f"f{index}")
+            inputs = [self._integers(index), *self._activation_parameters(index)]
+            self._node("DequantizeLinear", inputs, f"f{index}")
         return f"f{index}"
 
-    def _real_weights(self, index: int, value: np.ndarray, axis: int) -> str:
+    def _real_weights(self, index: int, value: np.ndarray, repeats: int = 1) -> str:
         stored = self._constant(f"q{index}", np.ascontiguousarray(value))
-        parameters = self._parameters(index)
-        per_channel = len(self._tensors[index].quantization.scale) > 1
-        attributes = {"axis": axis} if per_channel else {}
-        self._node("DequantizeLinear", [stored, *parameters], f"f{index}", **attributes)
-        return f"f{index}"
+        scale, zero_point = self._quantization(index, repeats)
+        inputs = [
+            stored,
+            self._constant(f"q{index}_scale", scale),
+            self._constant(f"q{index}_zero_point", zero_point.astype(np.int8)),
+        ]
+        return self._node("DequantizeLinear", inputs, f"f{index}", **_axis_0(scale))
 
-    def _real_bias(self, index: int) -> str:
+    def _real_bias(self, index: int, repeats: int = 1) -> str:
         """int32 with the scale of input × weights; DequantizeLinear takes no zero point for it."""
-        stored = self._constant(f"q{index}", self._weights(index))
-        scale, _ = self._parameters(index)
-        per_channel = len(self._tensors[index].quantization.scale) > 1
-        attributes = {"axis": 0} if per_channel else {}
-        self._node("DequantizeLinear", [stored, scale], f"f{index}", **attributes)
-        return f"f{index}"
+        stored = self._constant(f"q{index}", np.tile(self._weights(index), repeats))
+        scale, _ = self._quantization(index, repeats)
+        inputs = [stored, self._constant(f"q{index}_scale", scale)]
+        return self._node("DequantizeLinear", inputs, f"f{index}", **_axis_0(scale))
 
     def _quantized(self, value: str, target: int) -> None:
-        self._node("QuantizeLinear", [value, *self._parameters(target)], f"q{target}")
+        self._node("QuantizeLinear", [value, *self._activation_parameters(target)], f"q{target}")
 
-    def _parameters(self, index: int, name: str = "", dtype: Any = np.int8) -> list[str]:
-        """Names of the scale and the zero point of a tensor."""
+    def _activation_parameters(self, index: int) -> list[str]:
+        """Names of the scale and the zero point, the latter as uint8."""
+        scale, zero_point = self._quantization(index)
+        return [
+            self._constant(f"q{index}_scale", scale),
+            self._constant(f"q{index}_zero_point", (zero_point + 128).astype(np.uint8)),
+        ]
+
+    def _quantization(self, index: int, repeats: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Scale and zero point as TFLite has them: scalars, or one for each of the repeated channels."""
         quantization = self._tensors[index].quantization
         scale = np.array(quantization.scale, np.float32)
-        zero_point = np.array(quantization.zeroPoint, np.int64).astype(dtype)
+        zero_point = np.array(quantization.zeroPoint, np.int64)
         if len(scale) == 1:
-            scale, zero_point = scale[0], zero_point[0]
-        stem = name or f"q{index}"
-        return [
-            self._constant(f"{stem}_scale", scale),
-            self._constant(f"{stem}_zero_point", zero_point),
-        ]
+            return scale.reshape(()), zero_point.reshape(())
+        return np.tile(scale, repeats), np.tile(zero_point, repeats)
 
     def _weights(self, index: Any) -> np.ndarray:
         value = tflite_file.constant(self._tflite, self._tensors[int(index)])
@@ -395,15 +526,10 @@ class _Translation:
             self._constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self._nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
 
 
-def _without_unused(model: Any) -> Any:
-    """Drop constants that no node takes (the zero points of biases)."""
-    used = {name for node in model.graph.node for name in node.input}
-    kept = [constant for constant in model.graph.initializer if constant.name in used]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
-    onnx.checker.check_model(model, full_check=True)
-    return model
+def _axis_0(scale: np.ndarray) -> dict[str, int]:
+    return {"axis": 0} if scale.ndim else {}

@@ -51,8 +51,17 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
 
 
 def unpack(content: bytes) -> Any:
-    """The model as mutable objects (`schema.ModelT`)."""
-    return schema.ModelT.InitFromPackedBuf(content, 0)
+    """The model as mutable objects (`schema.ModelT`), every buffer with its data.
+
+    The quantizer puts the data of larger models behind the FlatBuffer, and leaves only its place in it.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.data is None and buffer.size:
+            data = content[buffer.offset : buffer.offset + buffer.size]
+            buffer.data = np.frombuffer(data, np.uint8)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def pack(model: Any) -> bytes:
@@ -71,6 +80,18 @@ def operator_name(model: Any, operator: Any) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
     # Files for very old runtimes hold the code in the deprecated field.
     return str(BUILTIN_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)])
+
+
+def operator_and_layer(model: Any, operator: Any) -> str:
+    """An operator for a message: `TANH, of the layer backbone/activation`.
+
+    The converter names tensors `LAYER_1/OPERATOR;…`, where it adds the 1, and layers within a model
+    `MODEL_1/LAYER_1/OPERATOR`.
+    """
+    name = operator_name(model, operator)
+    first = (model.subgraphs[0].tensors[operator.outputs[0]].name or b"").decode().split(";")[0]
+    layer = "/".join(part.removesuffix("_1") for part in first.split("/")[:-1])
+    return f"{name}, of the layer {layer}" if layer else name
 
 
 def constant(model: Any, tensor: Any) -> np.ndarray | None:

@@ -61,24 +61,32 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
                 index = int(producers[index].inputs[0])
             got = tflite_file.dtype_of(graph.tensors[index])
             if got != wanted:
-                raise _not_as_claimed(name, kind, f"the weights of a {what} are {got}")
-        if kind == "int8":
-            _verify_int8_operator(name, model, operator, what)
+                what = tflite_file.operator_and_layer(model, operator)
+                raise _not_as_claimed(name, kind, f"the weights of a {what}, are {got}")
+    if kind == "int8":
+        _verify_int8_operators(name, model)
     return backend
 
 
-def _verify_int8_operator(name: str, model: Any, operator: Any, what: str) -> None:
-    tensors = model.subgraphs[0].tensors
-    edges = {"QUANTIZE": operator.inputs, "DEQUANTIZE": operator.outputs}
-    outer = {int(i) for i in model.subgraphs[0].inputs} | {
-        int(i) for i in model.subgraphs[0].outputs
-    }
-    for index in [*operator.inputs, *operator.outputs]:
-        if index < 0 or (what in edges and int(index) in outer):
-            continue
-        got = tflite_file.dtype_of(tensors[index])
-        if got not in (np.int8, np.int32):
-            raise _not_as_claimed(name, "int8", f"a tensor of {what} is {got}")
+def _verify_int8_operators(name: str, model: Any) -> None:
+    """Only the two operators at the ends may know other types.
+
+    An operator that is left in float stands between a DEQUANTIZE and a QUANTIZE; it is the one to be named.
+    """
+    graph = model.subgraphs[0]
+    ends = ("QUANTIZE", "DEQUANTIZE")
+    outer = {int(index) for index in (*graph.inputs, *graph.outputs)}
+    for operator in sorted(
+        graph.operators, key=lambda o: tflite_file.operator_name(model, o) in ends
+    ):
+        what = tflite_file.operator_name(model, operator)
+        for index in [*operator.inputs, *operator.outputs]:
+            if index < 0 or (what in ends and int(index) in outer):
+                continue
+            got = tflite_file.dtype_of(graph.tensors[index])
+            if got not in (np.int8, np.int32):
+                what = tflite_file.operator_and_layer(model, operator)
+                raise _not_as_claimed(name, "int8", f"a tensor of {what}, is {got}")
 
 
 def verify_onnx(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:

@@ -61,10 +61,10 @@ def test_the_onnx_twin_answers_within_rounding(tmp_path, untrained, build, chann
     from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
 
     keras.utils.set_random_seed(3)
-    pixels = keras.Input((15, 14, channels))
+    pixels = keras.Input((15, 16, channels))
     model = keras.Model(pixels, build(keras, keras.layers.Rescaling(1 / 255)(pixels)))
     source = open_keras(untrained(model, classes=5))
-    images = np.random.default_rng(1).integers(0, 256, (60, 15, 14, channels), dtype=np.uint8)
+    images = np.random.default_rng(1).integers(0, 256, (60, 15, 16, channels), dtype=np.uint8)
     network = float_tflite.network_tflite_from_keras(source)
     ranges = measure_ranges(network, CalibrationSet(images[:30], "", ""), source.normalization)
     tflite = quantize.int8_tflite(network, ranges)

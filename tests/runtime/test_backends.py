@@ -66,6 +66,36 @@ def test_an_answer_is_the_callers_and_does_not_change_with_the_next(name, reques
     assert np.array_equal(first, kept)
 
 
+def test_the_two_int8_files_of_the_paper_network_give_the_very_same_logits(
+    pack, paper_tflite, paper_onnx
+):
+    pytest.importorskip("onnxruntime")
+    litert = logits(open_backend(paper_tflite), pack.tensors)
+    assert np.array_equal(litert, logits(open_backend(paper_onnx), pack.tensors))
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "is_exact"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni\n", True),  # Ice Lake, Zen 4
+        ("flags\t\t: fpu avx2 avx_vnni\n", True),  # Alder Lake
+        ("flags\t\t: fpu avx2 avx512f avx512bw\n", False),  # Skylake: AVX-512, but no VNNI
+        ("Features\t: fp asimd\n", False),  # Arm, where the setting does nothing
+        (None, False),  # not Linux
+    ],
+)
+def test_only_a_processor_with_vnni_may_do_without_the_exact_setting(
+    tmp_path, monkeypatch, cpuinfo, is_exact
+):
+    from hemline.backends import onnxruntime
+
+    path = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        path.write_text(f"processor\t: 0\n{cpuinfo}")
+    monkeypatch.setattr(onnxruntime, "_CPU_INFORMATION", path)
+    assert onnxruntime._has_vnni() == is_exact
+
+
 def test_threads_do_not_change_the_answer(pack, paper_tflite):
     one = logits(open_backend(paper_tflite), pack.tensors[:50])
     two = logits(open_backend(paper_tflite, num_threads=2), pack.tensors[:50])
