@@ -28,6 +28,8 @@ IMAGE_SUFFIXES = frozenset(
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PICTURES = (jpeg.MAGIC, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"P4", b"P5", b"P6")
+_PIECE = 1 << 20  # bytes of a pipe that are read at a time
+_MAX_BYTES = 256 << 20  # of what is not read in one piece
 _REDUCED = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -66,10 +68,10 @@ def read_content(name: str) -> bytes:
         # Unbuffered and in one piece: for the small pictures of a large folder it counts.
         file = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
-            size = os.fstat(file).st_size
-            content = os.read(file, size + 1)
-            while len(content) <= size and (more := os.read(file, 1 << 20)):
-                content += more
+            size = os.fstat(file).st_size  # 0 of a pipe
+            content = os.read(file, size or _PIECE)
+            if len(content) != size:
+                content = _read_on(file, content, name)
         finally:
             os.close(file)
     except FileNotFoundError as error:
@@ -78,6 +80,20 @@ def read_content(name: str) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} cannot be read: {reason}") from error
     return content
+
+
+def _read_on(file: int, content: bytes, name: str) -> bytes:
+    """The rest of a pipe, or of a file that is read in pieces."""
+    pieces, size = [content], len(content)
+    while pieces[-1]:
+        if size > _MAX_BYTES:  # /dev/zero has no end
+            raise ImageError(
+                f"{name} is too large: more than {_MAX_BYTES >> 20} MiB",
+                "give a picture file, or a pipe that ends",
+            )
+        pieces.append(os.read(file, _PIECE))
+        size += len(pieces[-1])
+    return b"".join(pieces)
 
 
 def preprocess_content(content: bytes, name: str, preprocess: Preprocessor) -> Frame:

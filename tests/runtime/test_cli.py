@@ -109,6 +109,16 @@ def test_a_picture_on_standard_input_is_classified(hemline, picture):
     assert json.loads(done.stdout)["label"] == "Bag"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell that closes standard output")
+def test_a_closed_standard_output_is_told(picture):
+    command = [sys.executable, "-m", "hemline", "classify", str(picture)]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("hemline: error: standard output is closed")
+
+
 def test_empty_and_closed_standard_input_are_told(hemline):
     done = hemline("classify", "-")
     assert (done.returncode, done.stderr) == (

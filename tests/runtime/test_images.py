@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
@@ -311,6 +313,19 @@ def test_a_missing_file_and_a_folder_are_refused_in_words(tmp_path):
         read_image(tmp_path / "missing.jpg")
     with pytest.raises(ImageError, match="Is a directory"):
         read_image(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with a name")
+def test_a_pipe_is_read_to_its_end_and_what_has_none_is_refused(tmp_path):
+    pipe, content = tmp_path / "pipe.jpg", encoded(scene(1600, 1200), "JPEG")
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as writer:
+        writer.submit(pipe.write_bytes, content)
+        assert read_image(pipe).shape == (1200, 1600, 3)
+    with pytest.raises(ImageError, match="/dev/zero is too large: more than 256 MiB"):
+        read_image("/dev/zero")
+    with pytest.raises(ImageError, match="/dev/null is empty"):
+        read_image("/dev/null")
 
 
 def test_a_file_is_read_whatever_its_suffix_says(tmp_path):

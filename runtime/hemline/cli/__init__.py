@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # File names need not be UTF-8. In JSON `\udcff` is even the right way to write such a byte.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if sys.stdout is None:
+            raise UserError("standard output is closed", "let it go to a file or a terminal")
         # Only the module of the command that is wanted is imported: start-up time is a feature.
         name = arguments[0] if arguments else ""
         command = _command(name) if name in _ORDER else None
