@@ -17,6 +17,7 @@ has a Transpose wherever the memory would lie as in TFLite: at the picture, behi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +65,6 @@ class _Translation:
         self._tensors = self._graph.tensors
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
-        self._dequantized: set[int] = set()
         self._picture = -1  # the int8 tensor with the same values as the model's input
 
     def model(self) -> Any:
@@ -78,9 +78,9 @@ class _Translation:
             "MAX_POOL_2D": self._max_pool,
             "AVERAGE_POOL_2D": self._average_pool,
             "MEAN": self._mean,
-            "ADD": lambda operator: self._elementwise(operator, "Add"),
-            "SUB": lambda operator: self._elementwise(operator, "Sub"),
-            "MUL": lambda operator: self._elementwise(operator, "Mul"),
+            "ADD": lambda operator: self._sum(operator, "Add"),
+            "SUB": lambda operator: self._sum(operator, "Sub"),
+            "MUL": self._product,
             "CONCATENATION": self._concatenation,
             "PAD": self._pad,
             "RESHAPE": self._reshape,
@@ -137,15 +137,13 @@ class _Translation:
         """
         before, after = (self._quantization(index)[0] for index in (source, target))
         ratio = self._constant(f"ratio{target}", np.rint(256 * (before / after)) / np.float32(256))
-        _, zero_point = self._activation_parameters(source)
-        self._node(
-            "DequantizeLinear", [self._integers(source), ratio, zero_point], f"scaled{target}"
-        )
+        inputs = [self._integers(source), ratio, self._zero_point(source)]
+        self._node("DequantizeLinear", inputs, f"scaled{target}")
         quarter = self._constant("quarter", np.float32(1 / 1024))
         self._node("Add", [f"scaled{target}", quarter], f"raised{target}")
         one = self._constant("one", np.float32(1))
-        _, zero_point = self._activation_parameters(target)
-        self._node("QuantizeLinear", [f"raised{target}", one, zero_point], f"q{target}")
+        inputs = [f"raised{target}", one, self._zero_point(target)]
+        self._node("QuantizeLinear", inputs, f"q{target}")
 
     def _dequantize(self, operator: Any) -> None:
         source = int(operator.inputs[0])
@@ -200,10 +198,11 @@ class _Translation:
         folded = fold_columns(kernel, width, result_width, strides[1], pads[1])
         if folded is None:
             return False
-        self._reshaped(INPUT_NAME, [1, height, width // COLUMNS, COLUMNS], "blocks")
-        self._node("Transpose", ["blocks"], "blocks_nchw", perm=_TO_NCHW)
-        parameters = self._activation_parameters(source)
-        self._node("DequantizeLinear", ["blocks_nchw", *parameters], "blocks_real")
+        if not self._has("blocks"):
+            self._reshaped(INPUT_NAME, [1, height, width // COLUMNS, COLUMNS], "blocks")
+            self._node("Transpose", ["blocks"], "blocks_nchw", perm=_TO_NCHW)
+            parameters = self._activation_parameters(source)
+            self._node("DequantizeLinear", ["blocks_nchw", *parameters], "blocks_real")
         inputs = [
             "blocks_real",
             self._real_weights(weights, folded.kernel, folded.columns),
@@ -307,45 +306,69 @@ class _Translation:
             value = self._reshaped(value, self._shape(target), f"flat{target}")
         self._quantized(value, target)
 
-    def _elementwise(self, operator: Any, kind: str) -> None:
-        """Sums and products.
+    def _sum(self, operator: Any, kind: str) -> None:
+        """Addition and subtraction, in steps of the result, since XNNPACK adds multiples of 2⁻ⁿ of them.
 
-        XNNPACK rounds halves of sums up, ONNX to even. Scales of activations are so odd that there are
-        hardly any, but where the pixels themselves are shifted, halves are common: there a little is added,
-        which keeps ONNX Runtime from fusing, and is worth it at this one place.
+        Its n makes the larger of the two factors one of 21 bits (https://github.com/google/XNNPACK,
+        `xnn_init_qs8_add_minmax_params`), and it rounds halves up, ONNX to even. Where there are many halves
+        a little is added; that keeps ONNX Runtime from fusing, so it is not done elsewhere.
         """
         target = int(operator.outputs[0])
+        sources = [int(index) for index in operator.inputs]
+        scale, _ = self._quantization(target)
+        ratios = [self._quantization(index)[0] / scale for index in sources]
+        unit = np.float32(2.0 ** (math.frexp(max(ratios))[1] - 21))
+        factors = [np.rint(ratio / unit) for ratio in ratios]
         rank = len(self._shape(target))
-        inputs = [self._operand(int(index), rank) for index in operator.inputs]
+        inputs = [
+            self._operand(index, rank, factor * unit, f"{side}{target}")
+            for index, factor, side in zip(sources, factors, ("left", "right"), strict=True)
+        ]
         value = self._node(kind, inputs, f"{kind.lower()}{target}")
-        if kind != "Mul" and self._picture in operator.inputs:
-            scale, _ = self._quantization(target)
-            little = self._constant(f"little{target}", scale * np.float32(2**-15))
+        zero_points = [int(self._quantization(index)[1]) for index in sources]
+        if _has_many_halves(factors, zero_points, float(unit), -1 if kind == "Sub" else 1):
+            little = self._constant("little", np.float32(2**-17))
             value = self._node("Add", [value, little], f"raised{target}")
-        self._apply_value(operator, value, operator.builtinOptions.fusedActivationFunction)
+        activation = operator.builtinOptions.fusedActivationFunction
+        value = self._activated(value, target, activation, float(scale))
+        one = self._constant("one", np.float32(1))
+        self._node("QuantizeLinear", [value, one, self._zero_point(target)], f"q{target}")
 
-    def _operand(self, index: int, rank: int) -> str:
-        """An input of an elementwise operator whose result has `rank` axes.
+    def _product(self, operator: Any) -> None:
+        target = int(operator.outputs[0])
+        rank = len(self._shape(target))
+        inputs = [
+            self._operand(int(index), rank, self._quantization(int(index))[0], f"{side}{target}")
+            for index, side in zip(operator.inputs, ("left", "right"), strict=True)
+        ]
+        self._apply(operator, "Mul", inputs, operator.builtinOptions.fusedActivationFunction)
 
-        One with fewer is stretched along the others, channels last; here its channels go where NCHW has them.
+    def _operand(self, index: int, rank: int, scale: Any, name: str) -> str:
+        """An input of an elementwise operator whose result has `rank` axes, dequantized with a scale.
+
+        One with fewer axes is stretched along the others, channels last; here its channels go where NCHW
+        has them.
         """
         value = tflite_file.constant(self._tflite, self._tensors[index])
         shape = self._shape(index)
         channels_only = rank == 4 and len(shape) < 4 and shape[:-1] == [1] * (len(shape) - 1)
         if value is None:
-            if not channels_only:
-                return self._real(index)
-            parameters = self._activation_parameters(index)
-            inputs = [self._reshaped(self._integers(index), [1, shape[-1], 1, 1], f"wide{index}")]
-            return self._node("DequantizeLinear", [*inputs, *parameters], f"wide{index}_real")
-        if channels_only and value.ndim:
-            value = value.reshape(1, -1, 1, 1)
-        elif value.ndim == 4:
-            value = value.transpose(_TO_NCHW)
-        shifted = (value.astype(np.int16) + 128).astype(np.uint8)
-        stored = self._constant(f"q{index}", np.ascontiguousarray(shifted))
-        parameters = self._activation_parameters(index)
-        return self._node("DequantizeLinear", [stored, *parameters], f"f{index}")
+            stored = self._integers(index)
+            if channels_only:
+                stored = self._reshaped(stored, [1, shape[-1], 1, 1], f"{name}_wide")
+        else:
+            if channels_only and value.ndim:
+                value = value.reshape(1, -1, 1, 1)
+            elif value.ndim == 4:
+                value = value.transpose(_TO_NCHW)
+            shifted = (value.astype(np.int16) + 128).astype(np.uint8)
+            stored = self._constant(f"{name}_constant", np.ascontiguousarray(shifted))
+        inputs = [
+            stored,
+            self._constant(f"{name}_scale", np.float32(scale)),
+            self._zero_point(index),
+        ]
+        return self._node("DequantizeLinear", inputs, f"{name}_real")
 
     def _concatenation(self, operator: Any) -> None:
         axis = operator.builtinOptions.axis
@@ -403,8 +426,8 @@ class _Translation:
         target = int(operator.outputs[0])
         self._quantized(self._activated(value, target, activation), target)
 
-    def _activated(self, value: str, target: int, activation: int) -> str:
-        """Relu and Relu6, where the limits of int8 do not do their work already."""
+    def _activated(self, value: str, target: int, activation: int, unit: float = 1.0) -> str:
+        """Relu and Relu6 of a value in units, where the limits of int8 do not do their work already."""
         types = schema.ActivationFunctionType
         if activation == types.NONE:
             return value
@@ -420,8 +443,8 @@ class _Translation:
             if cuts_below and (127 - zero_point) * scale <= 6 + scale / 2:
                 return value
             limits = [
-                self._constant("relu6_low", np.float32(0)),
-                self._constant("relu6_high", np.float32(6)),
+                self._constant("zero", np.float32(0)),
+                self._constant(f"six{target}", np.float32(6 / unit)),
             ]
             self._node("Clip", [value, *limits], f"relu6_{target}")
             return f"relu6_{target}"
@@ -452,7 +475,7 @@ class _Translation:
 
     def _integers(self, index: int) -> str:
         """The uint8 value of an activation, as NCHW if it has four axes."""
-        if index == self._picture and all(node.name != f"q{index}" for node in self._nodes):
+        if index == self._picture and not self._has(f"q{index}"):
             self._node("Transpose", [INPUT_NAME], f"q{index}", perm=_TO_NCHW)
         return f"q{index}"
 
@@ -463,14 +486,13 @@ class _Translation:
         if len(self._shape(index)) < 4:
             return self._integers(index)
         name = f"q{index}_nhwc"
-        if all(node.name != name for node in self._nodes):
+        if not self._has(name):
             self._node("Transpose", [f"q{index}"], name, perm=_TO_NHWC)
         return name
 
     def _real(self, index: int) -> str:
         """The float value of an activation."""
-        if index not in self._dequantized:
-            self._dequantized.add(index)
+        if not self._has(f"f{index}"):
             inputs = [self._integers(index), *self._activation_parameters(index)]
             self._node("DequantizeLinear", inputs, f"f{index}")
         return f"f{index}"
@@ -497,11 +519,12 @@ class _Translation:
 
     def _activation_parameters(self, index: int) -> list[str]:
         """Names of the scale and the zero point, the latter as uint8."""
-        scale, zero_point = self._quantization(index)
-        return [
-            self._constant(f"q{index}_scale", scale),
-            self._constant(f"q{index}_zero_point", (zero_point + 128).astype(np.uint8)),
-        ]
+        scale, _ = self._quantization(index)
+        return [self._constant(f"q{index}_scale", scale), self._zero_point(index)]
+
+    def _zero_point(self, index: int) -> str:
+        _, zero_point = self._quantization(index)
+        return self._constant(f"q{index}_zero_point", (zero_point + 128).astype(np.uint8))
 
     def _quantization(self, index: int, repeats: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Scale and zero point as TFLite has them: scalars, or one for each of the repeated channels."""
@@ -526,9 +549,23 @@ class _Translation:
             self._constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
+    def _has(self, name: str) -> bool:
+        return any(node.name == name for node in self._nodes)
+
     def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self._nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
+
+
+def _has_many_halves(factors: list[Any], zero_points: list[int], unit: float, sign: int) -> bool:
+    """Whether over one in a thousand pairs of int8 numbers has a sum so near a half that float32 errs."""
+    left, right = (
+        (np.arange(-128, 128) - zero_point) * int(factor)
+        for factor, zero_point in zip(factors, zero_points, strict=True)
+    )
+    exact = (left[:, None] + sign * right[None, :]) * unit  # float64 holds it
+    near = np.abs(exact - np.floor(exact) - 0.5) <= 2**-17
+    return bool(near.mean() > 1e-3)
 
 
 def _axis_0(scale: np.ndarray) -> dict[str, int]:

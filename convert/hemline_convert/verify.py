@@ -24,6 +24,7 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _ROUNDED_ONCE = {
     *_WEIGHTED,
     "MAX_POOL_2D",
+    "AVERAGE_POOL_2D",
     "RESHAPE",
     "CONCATENATION",
     "PAD",
@@ -187,9 +188,10 @@ def logit_step(content: bytes) -> float:
 def steps_apart(content: bytes) -> int:
     """How many steps the logits of LiteRT and ONNX Runtime may differ by, for an int8 TFLite file.
 
-    Convolutions, matrix products and maxima add exact integers and are rounded once, so one step in
-    the end is all. Sums and averages are rounded by rules of their own (XNNPACK in fixed point, ONNX Runtime
-    in float), and a step inside a network can become some at its end.
+    Convolutions, matrix products, maxima and averages of windows are rounded by the same rules, so that
+    one step in the end is all. Sums of activations are too, but ONNX Runtime adds them in float32, where
+    some of 100,000 fall on the other side of a half; products and other functions are rounded by rules of
+    their own. A step inside a network can become some at its end.
     """
     model = tflite_file.unpack(content)
     kinds = {tflite_file.operator_name(model, o) for o in model.subgraphs[0].operators}

@@ -68,7 +68,7 @@ def untrained(tmp_path: Path):
             _, height, width, channels = model.inputs[0].shape
             card = ModelCard(
                 name="net",
-                labels=FASHION_MNIST_LABELS[:classes],
+                labels=(*FASHION_MNIST_LABELS, *map(str, range(classes)))[:classes],
                 input=InputSpec((width, height), "gray" if channels == 1 else "rgb"),
                 normalization=Normalization(1 / 255),
             )
