@@ -134,6 +134,11 @@ def decode_for(content: bytes, name: str, spec: InputSpec) -> tuple[Frame, tuple
             raise _too_large(name)
         whole_wh = (height, width) if exif.is_lying(orientation) else (width, height)
         reduction = jpeg_reduction(spec, whole_wh)
+        if orientation != exif.UPRIGHT:
+            # Turned, a block that the picture fills only in part would lie left or above, and leaving it
+            # out would shift the picture.
+            while width % reduction or height % reduction:
+                reduction //= 2
         if reduction > 1:
             _refuse_cut_off(content, name)
             frame = _decoded(content, name, _REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)

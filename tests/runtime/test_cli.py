@@ -59,6 +59,7 @@ def test_the_version_is_the_packages(hemline):
         (["classify", "a.jpg", "--workers", "100000"], "must be from 1 to 256"),
         (["classify", "a.jpg", "--num-threads", "20000"], "must be from 1 to 256"),
         (["parity", "paper", "--num-threads", "20000"], "must be from 1 to 256"),
+        (["parity", "paper", "--reference", "paper", "--data", "drawn"], "is its own reference"),
         (["classify", "--camera", "0", "--max-frames", "0"], "--max-frames is 0"),
         (["classify", "a.jpg", "--json", "--csv"], "not allowed with"),
         (["classify", "a.jpg", "--input-resize", "crop"], "only --input-resize is given"),

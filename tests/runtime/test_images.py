@@ -407,6 +407,15 @@ def test_a_reduced_jpeg_stands_upright_too(spec, orientation):
     assert np.abs(tensor[:, ::-1, ::-1] - whole).mean() > 20
 
 
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("size", [(97, 131), (113, 151), (98, 132), (100, 136)])
+def test_a_turned_jpeg_with_odd_sides_is_not_shifted(size, orientation):
+    content = encoded(scene(*size), "JPEG", quality=95, exif=exif(orientation))
+    reduced = preprocess_content(content, "photo.jpg", Preprocessor(GRAY)).astype(int)
+    whole = Preprocessor(GRAY)(decode_image(content, "photo.jpg"))
+    assert np.abs(reduced - whole).mean() < 1.5
+
+
 def test_other_pictures_are_never_reduced():
     for form in ("PNG", "WEBP", "BMP"):
         content = encoded(scene(800, 600), form)

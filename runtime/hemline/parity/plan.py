@@ -75,6 +75,7 @@ def prepare(request: Request) -> Plan:
             loaded.append(model)
         except UserError as error:
             plan.errors.append(CandidateError(path.name, error.problem))
+    _refuse_only_itself(loaded, request)
     finder = _DataReferences(request) if request.data is not None else _PackReferences(request)
     lacking: list[UserError] = []
     groups: dict[Path, tuple[Reference, list[LoadedModel]]] = {}
@@ -92,6 +93,18 @@ def prepare(request: Request) -> Plan:
         raise lacking[0]
     plan.groups = list(groups.values())
     return plan
+
+
+def _refuse_only_itself(loaded: list[LoadedModel], request: Request) -> None:
+    """A model always agrees with itself, so a gate on nothing else would say nothing."""
+    if request.reference is None or not loaded:
+        return
+    reference = Path(find_model(request.reference)).resolve()
+    if all(Path(model.path).resolve() == reference for model in loaded):
+        raise UserError(
+            f"{loaded[0].file_name} is its own reference",
+            "give the float model it was made of: --reference NAME.keras or NAME_float32.tflite",
+        )
 
 
 def _files(request: Request) -> list[Path]:
