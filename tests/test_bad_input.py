@@ -47,6 +47,7 @@ def mess(tmp_path_factory, paper_tflite, garments, with_card) -> Path:
         "cut.tflite": model[: len(model) // 2],
         "empty.tflite": b"",
         "cut.keras": b"PK\x03\x04" + bytes(5000),
+        "float.keras": Path(models.source_path_of("paper")).read_bytes(),
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -99,8 +100,9 @@ def state_of(folder: Path) -> dict[str, str]:
         # Checking a model.
         ("parity missing.tflite", 2, ["there is no model file missing.tflite"]),
         ("parity texts", 2, ["the folder texts has no model in it"]),
-        ("parity paper --data data --reference paper", 2, ["test/Hat is a class that data/train"]),
-        ("parity paper --data missing --reference paper", 2, ["missing"]),
+        ("parity paper --data data --reference float.keras", 2, ["test/Hat is a class that data/"]),
+        ("parity paper --data missing --reference float.keras", 2, ["missing"]),
+        ("parity paper --reference paper", 2, ["paper_int8.tflite is its own reference"]),
         ("parity paper --golden bag.jpg", 2, ["bag.jpg"]),
     ],
 )  # fmt: skip
