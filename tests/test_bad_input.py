@@ -97,6 +97,7 @@ def state_of(folder: Path) -> dict[str, str]:
         ("classify bag.jpg -m other~shape.tflite", 2, ["card says input (1, 32, 32, 1)"]),
         ("classify bag.jpg -m other~classes.tflite", 2, ["the card has 3 labels, the model has 10"]),
         ("classify bag.jpg -m no~card.tflite", 2, ["carries no model card", "--labels FILE"]),
+        ("convert missing.keras --int8", 2, ["there is no model file missing.keras"]),
         # Checking a model.
         ("parity missing.tflite", 2, ["there is no model file missing.tflite"]),
         ("parity texts", 2, ["the folder texts has no model in it"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemline.cli.command import DONE, Command
-from hemline.errors import UserError
+from hemline.errors import ModelError, UserError
 from hemline.extras import require
 
 if TYPE_CHECKING:
@@ -80,8 +80,13 @@ def _source(name: str) -> tuple[Path, str | None]:
     from hemline import models
 
     path = Path(name)
-    if path.exists() or path.suffix:
+    if path.exists():
         return path, None
+    if path.suffix:
+        raise ModelError(
+            f"there is no model file {name}",
+            "hemline train writes one, model.keras in its run folder",
+        )
     shipped = models.source_path_of(name)
     if shipped is None:
         raise UserError(

@@ -66,6 +66,11 @@ def _explain(path: Path, error: OSError) -> str:
         return f"cannot write {path}: no space is left on the disk"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"cannot write {path}: the folder {path.parent} is not writable"
+    if error.errno == errno.EISDIR or path.is_dir():
+        return f"cannot write {path}: it is a folder"
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        above = next(above for above in path.parents if above.exists())
+        return f"cannot write {path}: {above} is a file, not a folder"
     return f"cannot write {path}: {error.strerror or error}"
 
 

@@ -71,7 +71,7 @@ def read_content(name: str) -> bytes:
             size = os.fstat(file).st_size  # 0 of a pipe
             content = os.read(file, size or _PIECE)
             if len(content) != size:
-                content = _read_on(file, content, name)
+                content = read_pieces(file, name, content)
         finally:
             os.close(file)
     except FileNotFoundError as error:
@@ -82,9 +82,22 @@ def read_content(name: str) -> bytes:
     return content
 
 
-def _read_on(file: int, content: bytes, name: str) -> bytes:
-    """The rest of a pipe, or of a file that is read in pieces."""
-    pieces, size = [content], len(content)
+def read_pieces(file: int, name: str, start: bytes = b"") -> bytes:
+    """Read a pipe to its end, or a file that comes in pieces.
+
+    Args:
+        file: The file descriptor.
+        name: For messages.
+        start: What was read of it already.
+
+    Returns:
+        `start` and all that follows it.
+
+    Raises:
+        ImageError: There is more than any picture has.
+    """
+    pieces = [start or os.read(file, _PIECE)]
+    size = len(pieces[0])
     while pieces[-1]:
         if size > _MAX_BYTES:  # /dev/zero has no end
             raise ImageError(

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hemline.batch import FrameRate
+from hemline.printable import printable
 
 if TYPE_CHECKING:
     from hemline.batch import Outcome
@@ -46,9 +47,9 @@ class TextSink(Sink):
         """Errors go to standard error, since people read the answers from standard output."""
         if outcome.answer is None:
             self._end_line()
-            print(f"error: {outcome.error}", file=sys.stderr, flush=True)
+            print(f"error: {_one_line(outcome.error)}", file=sys.stderr, flush=True)
             return
-        text = self._text(outcome)
+        text = _one_line(self._text(outcome))
         if outcome.frame is None or not self._changing:
             self._out.write(text + "\n")
             return
@@ -150,6 +151,11 @@ class CsvSink(Sink):
         self._writer.writerow(row)
         if outcome.frame is not None:
             self._out.flush()
+
+
+def _one_line(text: str) -> str:
+    """For people's eyes; a file name may even hold a line end."""
+    return printable(text).replace("\n", "\\n")
 
 
 def _percent(confidence: float) -> str:

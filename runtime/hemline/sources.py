@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hemline._opencv import cv2
 from hemline.errors import DeviceError, ImageError, UserError
-from hemline.images import IMAGE_SUFFIXES
+from hemline.images import IMAGE_SUFFIXES, read_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def _expand_one(argument: str) -> list[Source]:
     if os.path.isdir(argument):
         return _in_folder(argument)
     if os.path.exists(argument):
-        return [_file(argument)]
+        return [Source(argument, _kind(argument))]
     if any(sign in argument for sign in "*?["):
         return _matches(argument)
     return [Source(argument, "nothing", f"{argument}: there is no such file or folder")]
@@ -70,27 +70,45 @@ def _matches(pattern: str) -> list[Source]:
     found: list[Source] = []
     for name in matches:
         # Not by way of `_expand_one`: a matched name can itself look like a pattern, `shoe[1].png`.
-        found.extend(_in_folder(name) if os.path.isdir(name) else [_file(name)])
+        found.extend(_in_folder(name) if os.path.isdir(name) else [_regular(name)])
     return found
 
 
-def _file(name: str) -> Source:
-    return Source(name, "video" if _suffix(name) in VIDEO_SUFFIXES else "picture")
+def _kind(name: str) -> Kind:
+    return "video" if _suffix(name) in VIDEO_SUFFIXES else "picture"
 
 
 def _in_folder(folder: str) -> list[Source]:
-    names: list[str] = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        names += [
-            os.path.join(root, name)
-            for name in files
-            if not name.startswith(".") and _suffix(name) in IMAGE_SUFFIXES
-        ]
-    if not names:
+    """The pictures in a folder and its sub-folders, sorted; what cannot be read is told, not left out."""
+    found = sorted(_walk(folder))
+    if not found:
         known = " ".join(sorted(IMAGE_SUFFIXES))
         return [Source(folder, "nothing", f"{folder}: no picture in this folder ({known})")]
-    return [Source(name, "picture") for name in sorted(names)]
+    return found
+
+
+def _walk(folder: str) -> Iterator[Source]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        yield Source(folder, "nothing", f"the folder {folder} cannot be read: {error.strerror}")
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if not entry.is_symlink():  # it could lead back here
+                yield from _walk(entry.path)
+        elif _suffix(entry.name) in IMAGE_SUFFIXES:
+            yield _regular(entry.path) if not entry.is_file() else Source(entry.path, "picture")
+
+
+def _regular(name: str) -> Source:
+    """A file that was found, not named: of a pipe or a device nobody said that it should be read."""
+    if os.path.isfile(name):
+        return Source(name, _kind(name))
+    what = "a pipe or a device" if os.path.exists(name) else "a link to nothing"
+    return Source(name, "nothing", f"{name} is {what}, not a picture; to read a pipe, name it")
 
 
 def _suffix(name: str) -> str:
@@ -101,7 +119,7 @@ def read_standard_input() -> bytes:
     """The content of the picture file on standard input.
 
     Raises:
-        ImageError: There is none.
+        ImageError: There is none, or no end of it.
     """
     if sys.stdin is None:
         raise ImageError("standard input is closed", "pipe a picture into it, or name a file")
@@ -109,7 +127,7 @@ def read_standard_input() -> bytes:
         raise ImageError(
             "standard input is a terminal", "pipe a picture into it: hemline classify - < shoe.jpg"
         )
-    return sys.stdin.buffer.read()
+    return read_pieces(sys.stdin.fileno(), "standard input")
 
 
 def frames_of_video(name: str) -> Iterator[Frame]:

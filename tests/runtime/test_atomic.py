@@ -88,12 +88,13 @@ def test_a_folder_that_is_not_writable_is_told(read_only):
 
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path):
     (tmp_path / "model.tflite").mkdir()
-    with pytest.raises(UserError, match=r"cannot write .*model\.tflite"):
+    with pytest.raises(UserError, match=r"cannot write .*model\.tflite: it is a folder"):
         atomic.write_bytes(tmp_path / "model.tflite", b"new")
     assert names_in(tmp_path) == ["model.tflite"]
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     (tmp_path / "out").write_bytes(b"a file")
-    with pytest.raises(UserError, match="cannot write"):
-        atomic.write_bytes(tmp_path / "out" / "model.tflite", b"new")
+    for path in (tmp_path / "out" / "model.tflite", tmp_path / "out" / "deep" / "model.tflite"):
+        with pytest.raises(UserError, match="/out is a file, not a folder"):
+            atomic.write_bytes(path, b"new")

@@ -162,12 +162,19 @@ def test_a_model_without_a_card_runs_with_labels_and_colour(
 ):
     bare = with_card(paper_tflite, tmp_path / "bare.tflite", None)
     labels = tmp_path / "labels.txt"
-    labels.write_text("\n".join(Classifier("paper").card.labels) + "\n\n")
+    # Notepad writes a byte order mark, which is no part of the first label.
+    labels.write_text("\n".join(Classifier("paper").card.labels) + "\n\n", "utf-8-sig")
     stated = ("--labels", labels, "--input-color", "gray")
     done = hemline("classify", picture, "-m", bare, *stated, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["model"] == "bare"
-    assert json.loads(done.stdout)["label"] in Classifier("paper").card.labels
+    answer = json.loads(done.stdout)
+    assert answer["label"] in Classifier("paper").card.labels
+    own = hemline("classify", picture, "-m", paper_tflite, "--json")
+    assert answer["top"] != json.loads(own.stdout)["top"]  # on white, which it does not know
+    stated_too = ("--input-foreground", "light-on-dark")
+    done = hemline("classify", picture, "-m", bare, *stated, *stated_too, "--json")
+    assert json.loads(done.stdout)["top"] == json.loads(own.stdout)["top"]
     refused = hemline("classify", picture, "-m", paper_tflite, *stated)
     assert refused.returncode == 2
     assert "carries its own model card" in refused.stderr
@@ -179,6 +186,7 @@ def test_a_model_without_a_card_runs_with_labels_and_colour(
         (b"one\ntwo\n", "2 labels, the model has 10 outputs"),
         (b"\xff\xfe", "cannot be read"),  # UTF-16
         (None, "cannot be read"),  # missing
+        (b"x" * 2_000_000, "is larger than 1 MiB"),
     ],
 )
 def test_a_label_file_that_does_not_do_is_told(

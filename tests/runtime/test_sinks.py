@@ -94,6 +94,15 @@ def test_piped_text_has_one_line_each_and_errors_go_elsewhere(capsys):
     assert capsys.readouterr().err == "error: broken.jpg is cut off; copy it again\n"
 
 
+def test_text_has_no_control_characters_whatever_files_and_labels_are_called(capsys):
+    evil = "\x1b[2Jpaint\nthe\x07\x9bterminal.jpg"
+    outcomes = [Outcome(evil, None, ANSWER), Outcome(evil, None, None, f"{evil} is cut off")]
+    text = written(lambda out: TextSink(out, "paper", "litert"), outcomes)
+    shown = r"\x1b[2Jpaint\nthe\x07\x9bterminal.jpg"
+    assert text == f"{shown}: Bag 75.0 %  (Coat 20.0 %, Dress 5.0 %)\n"
+    assert capsys.readouterr().err == f"error: {shown} is cut off\n"
+
+
 def all_of(master: int) -> str:
     """What came through a terminal whose other end is closed; it arrives piece by piece."""
     pieces = []

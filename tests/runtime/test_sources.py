@@ -7,8 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from hemline.errors import DeviceError, UserError
-from hemline.sources import Source, expand, frames_of_camera, frames_of_video
+from hemline.errors import DeviceError, ImageError, UserError
+from hemline.sources import (
+    Source,
+    expand,
+    frames_of_camera,
+    frames_of_video,
+    read_standard_input,
+)
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -77,7 +83,42 @@ def test_a_name_that_looks_like_a_glob_is_a_name_where_there_is_such_a_file(tmp_
 
 def test_a_link_to_nothing_that_looks_like_a_glob_does_not_loop(tmp_path):
     (tmp_path / "a[1].jpg").symlink_to(tmp_path / "gone.jpg")
-    assert names_of(expand([str(tmp_path / "*.jpg")]), tmp_path) == ["a[1].jpg"]
+    (source,) = expand([str(tmp_path / "*.jpg")])
+    assert (source.name, source.kind) == (str(tmp_path / "a[1].jpg"), "nothing")
+    assert "a link to nothing" in source.problem
+
+
+@pytest.mark.parametrize("argument", [".", "*.jpg"])
+def test_a_pipe_that_was_only_found_is_not_waited_for_and_the_rest_is_done(
+    tmp_path, monkeypatch, argument
+):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "a.jpg", "c.jpg")
+    os.mkfifo("b.jpg")
+    kinds = [source.kind for source in expand([argument])]
+    assert kinds == ["picture", "nothing", "picture"]
+    assert expand(["b.jpg"])[0].kind == "picture"  # whoever names it means it
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_read_is_told_and_not_left_out(tmp_path):
+    touch(tmp_path, "a.jpg", "locked/b.jpg")
+    (tmp_path / "locked").chmod(0)
+    try:
+        kinds = {source.kind for source in expand([str(tmp_path)])}
+    finally:
+        (tmp_path / "locked").chmod(0o700)
+    assert kinds == {"picture", "nothing"}
+
+
+def test_standard_input_has_a_bound(monkeypatch):
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr("sys.stdin", endless)
+        with pytest.raises(ImageError, match="standard input is too large"):
+            read_standard_input()
+    with Path("/dev/null").open() as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        assert read_standard_input() == b""
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ def test_a_run_prints_the_table_the_folder_and_the_next_step(
     out, err = capsys.readouterr()
     folder = tmp_path / "initial-1"
     assert f"run folder: {folder}" in out
-    assert f"next: hemline convert {folder / 'model.keras'} --int8" in out
+    next_step = f"hemline convert {folder / 'model.keras'} --int8 --data {shapes}"
+    assert f"next: {next_step}" in out
     for split in ("train", "validation", "test"):
         assert split in out
     assert "2 epochs; the weights are those of epoch 2" in out

@@ -95,7 +95,8 @@ def outcome(result: TrainingResult) -> str:
     lines += [
         f"{result.epochs} epochs; the weights are those of epoch {kept}, {which}",
         f"run folder: {result.folder}",
-        f"next: hemline convert {shlex.quote(str(result.model_path))} --int8",
+        f"next: hemline convert {shlex.quote(str(result.model_path))} --int8 "
+        f"--data {shlex.quote(result.data)}",
     ]
     return "\n".join(lines)
 

@@ -49,6 +49,7 @@ class TrainingResult:
         evaluation_split: The split to quote; it decided nothing if it is `test`.
         epochs: How many were run.
         best_epoch: The one with the lowest validation loss.
+        data: Name or folder of the data set, as it was given.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class TrainingResult:
     evaluation_split: str
     epochs: int
     best_epoch: int
+    data: str
 
     @property
     def model_path(self) -> Path:
@@ -181,7 +183,13 @@ def _finish(
     save_model(folder.model, model, card)
     folder.remove_progress()
     return TrainingResult(
-        folder.path, card, scores, images.evaluation_split, len(state.log), state.best_epoch
+        folder.path,
+        card,
+        scores,
+        images.evaluation_split,
+        len(state.log),
+        state.best_epoch,
+        config.data,
     )
 
 

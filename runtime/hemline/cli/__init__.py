@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hemline import __version__
 from hemline.cli.command import FAILED, IMPOSSIBLE, INTERRUPTED, Command, collector_off
 from hemline.errors import UserError
+from hemline.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # so that a full disk is told here, and not by Python at exit
         return status
     except UserError as error:
-        print(f"hemline: error: {error}", file=sys.stderr)
+        print(f"hemline: error: {printable(str(error))}", file=sys.stderr)
         return IMPOSSIBLE
     except KeyboardInterrupt:
         print("hemline: interrupted", file=sys.stderr)

@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+_MAX_LABEL_BYTES = 1 << 20
+# What may be said of a model without a card.
+_STATED = (
+    "labels",
+    "input_color",
+    "input_resize",
+    "input_foreground",
+    "input_scale",
+    "input_zero_point",
+)
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -52,6 +63,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     foreign.add_argument("-l", "--labels", metavar="FILE", help="text file with a label a line")
     foreign.add_argument("--input-color", choices=("gray", "rgb"), help="what the model takes")
     foreign.add_argument("--input-resize", choices=("pad", "stretch", "crop"), help="default: pad")
+    foreign.add_argument(
+        "--input-foreground", choices=("as-is", "light-on-dark"), help="default: as-is"
+    )
     foreign.add_argument(
         "--input-scale",
         type=float,
@@ -116,9 +130,8 @@ def _classifier(arguments: argparse.Namespace) -> Classifier:
 
 def _stated_card(arguments: argparse.Namespace) -> ModelCard | None:
     """A card from the command line, for a model that has none."""
-    options = ("labels", "input_color", "input_resize", "input_scale", "input_zero_point")
     given = [
-        f"--{name.replace('_', '-')}" for name in options if getattr(arguments, name) is not None
+        f"--{name.replace('_', '-')}" for name in _STATED if getattr(arguments, name) is not None
     ]
     if not given:
         return None
@@ -147,7 +160,10 @@ def _stated_card(arguments: argparse.Namespace) -> ModelCard | None:
         name=os.path.splitext(os.path.basename(path))[0],
         labels=labels,
         input=InputSpec(
-            (shape[2], shape[1]), arguments.input_color, arguments.input_resize or "pad"
+            (shape[2], shape[1]),
+            arguments.input_color,
+            arguments.input_resize or "pad",
+            arguments.input_foreground or "as-is",
         ),
         normalization=Normalization(
             1.0 if arguments.input_scale is None else arguments.input_scale,
@@ -157,18 +173,24 @@ def _stated_card(arguments: argparse.Namespace) -> ModelCard | None:
 
 
 def read_labels(path: str) -> tuple[str, ...]:
-    """The labels of a text file, one a line; empty lines are left out.
+    """The labels of a text file, one a line; empty lines and a byte order mark are left out.
 
     Raises:
-        UserError: The file cannot be read, or is no UTF-8 text.
+        UserError: The file cannot be read, is no UTF-8 text, or larger than 1 MiB.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            lines = file.read().splitlines()
+        with open(path, "rb") as file:
+            content = file.read(_MAX_LABEL_BYTES + 1)
+        lines = content.decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"the label file {path} cannot be read: {error}", "give a text file, one label a line"
         ) from error
+    if len(content) > _MAX_LABEL_BYTES:
+        raise UserError(
+            f"the label file {path} is larger than {_MAX_LABEL_BYTES >> 20} MiB",
+            "give a text file, one label a line",
+        )
     return tuple(line.strip() for line in lines if line.strip())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hemline.cli.command import DONE, FAILED, Command
 from hemline.errors import UserError
+from hemline.printable import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -34,12 +35,13 @@ def _run(arguments: argparse.Namespace) -> int:
             status = FAILED
             if arguments.json:
                 print(json.dumps({"file": model, "error": error.problem}, ensure_ascii=False))
-            print(f"hemline: error: {error}", file=sys.stderr)
+            print(f"hemline: error: {printable(str(error))}", file=sys.stderr)
             continue
         if arguments.json:
             print(json.dumps(inspection.to_json(), ensure_ascii=False, allow_nan=False))
         else:
-            print(f"\n{text_of(inspection)}" if number else text_of(inspection))
+            text = printable(text_of(inspection))
+            print(f"\n{text}" if number else text)
         if not inspection:
             status = FAILED
     return status

@@ -10,6 +10,7 @@ from hemline import atomic
 from hemline.backends import backend_names
 from hemline.cli.command import DONE, FAILED, Command
 from hemline.parity.result import Gate
+from hemline.printable import printable
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     plan = prepare(request)
     run = measure(plan.groups, gate, plan.errors)
-    print(table(run))
+    print(printable(table(run)))
     if arguments.json is not None:
         text = json.dumps(run.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
         atomic.write_text(arguments.json, text + "\n")
@@ -87,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
         write_report(run, arguments.report)
         print(f"\npage: {arguments.report / PAGE_NAME}")
-    print(f"\n{run.verdict}")
+    print(f"\n{printable(run.verdict)}")
     return DONE if run else FAILED
 
 

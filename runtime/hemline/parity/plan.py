@@ -130,6 +130,12 @@ def _files_in(folder: Path, request: Request) -> list[Path]:
         )
     needs_pack = request.data is None and request.golden is None
     if needs_pack and not any(folder.glob(f"*{PACK_SUFFIX}")):
+        if request.reference is not None:
+            raise UserError(
+                f"there are no pictures to run {request.reference} on: none are named, and the "
+                f"folder {folder} has no golden pack (NAME{PACK_SUFFIX})",
+                "give --data fashion-mnist|FOLDER, or --golden FILE, beside --reference",
+            )
         raise UserError(
             f"the folder {folder} has no golden pack (NAME{PACK_SUFFIX})",
             "hemline convert writes one beside the models; or give --golden FILE, or --data with "

@@ -173,6 +173,9 @@ def test_a_folder_without_a_pack_is_refused(folder, capsys):
     (folder / "tiny.golden.npz").unlink()
     assert main(["parity", str(folder)]) == 2
     assert "has no golden pack (NAME.golden.npz)" in capsys.readouterr().err
+    reference = folder / "tiny_float32.onnx"
+    assert main(["parity", str(folder), "--reference", str(reference)]) == 2
+    assert "no pictures to run" in capsys.readouterr().err  # a reference alone is not enough
     assert main(["parity", str(folder / "tiny_int8.onnx")]) == 2
     assert "there is no golden pack" in capsys.readouterr().err
 

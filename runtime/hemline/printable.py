@@ -1,0 +1,16 @@
+"""Text that others wrote, made harmless for a terminal."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """Show control characters as escapes: `\\x1b` for the one that begins a terminal's commands.
+
+    Names of files, labels and layers come from others, and may hold any character. What people read goes
+    through here; JSON has escapes of its own. Line ends stay, for text of several lines.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in " \n" else ascii(sign)[1:-1] for sign in text
+    )
