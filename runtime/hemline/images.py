@@ -1,8 +1,8 @@
 """From a picture file to a frame: what can be read is read right, and the rest is refused in words.
 
 OpenCV decodes. Around it: transparent pictures are laid on white, since OpenCV would drop the
-alpha channel and show whatever colour lies below; a picture that was cut off is refused, since OpenCV
-would fill up with grey and say nothing; text, nothing, and pictures too large are named for what they are.
+alpha channel and show whatever colour lies below; a picture that was cut off or damaged is refused, since
+OpenCV would fill up with grey; text, nothing, and pictures too large are named for what they are.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import numpy as np
 
 from hemline import exif, jpeg
 from hemline._opencv import cv2
+from hemline.decoder_messages import damage_told_by, is_of_a_decoder
 from hemline.errors import ImageError
 from hemline.preprocess import jpeg_reduction
+from hemline.quiet import listening
 
 if TYPE_CHECKING:
     from hemline.card import InputSpec
@@ -174,12 +176,18 @@ def decode_image(content: bytes, name: str) -> Frame:
 
 
 def _decoded(content: bytes, name: str, flags: int) -> Frame:
+    array = np.frombuffer(content, np.uint8)
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        image, said = listening(lambda: cv2.imdecode(array, flags), is_of_a_decoder)
     except cv2.error as error:
         raise _too_large_or_broken(error, name) from error
     if image is None:
         raise _unreadable(content, name)
+    if said and (damage := damage_told_by(said, content)):
+        raise ImageError(
+            f"{name} is a damaged picture ({damage})",
+            "copy it again; if other programs show it whole, save it anew with one of them",
+        )
     frame: Frame = np.asarray(image)
     return frame
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hemline.card import InputSpec
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+_MOST_NAMED = 5  # of many pictures that cannot be read
 
 
 class Split(ABC):
@@ -110,20 +111,33 @@ class Split(ABC):
             uint8, (N, height, width, channels), 0–255.
 
         Raises:
-            DataError: A picture cannot be read; the message names it.
+            DataError: Pictures cannot be read; the message names the first ones.
         """
         chosen = range(len(self)) if indices is None else [int(i) for i in indices]
         preprocess = Preprocessor(spec)
         tensors = np.empty((len(chosen), *spec.tensor_shape[1:]), np.uint8)
+        unusable: list[ImageError] = []
         for row, i in enumerate(progress(chosen, description, total=len(chosen))):
             try:
                 tensors[row] = self.tensor(i, preprocess)[0]
-            except ImageError as error:
-                raise DataError(
-                    f"a picture of the {self.name} split is unusable: {error.problem}",
-                    error.hint or "mend or remove the picture, then start again",
-                ) from error
+            except ImageError as error:  # go on, so that all of them are told at once
+                unusable.append(error)
+        if unusable:
+            raise self._unusable(unusable, len(chosen)) from unusable[0]
         return tensors
+
+    def _unusable(self, errors: list[ImageError], of: int) -> DataError:
+        if len(errors) == 1:
+            problem = f"a picture of the {self.name} split is unusable: {errors[0].problem}"
+            return DataError(problem, errors[0].hint or "mend or remove it, then start again")
+        named = [error.problem for error in errors[:_MOST_NAMED]]
+        if len(errors) > len(named):
+            named.append(f"and {len(errors) - len(named)} more")
+        return DataError(
+            f"{len(errors)} of {of} pictures of the {self.name} split are unusable: "
+            + "; ".join(named),
+            "mend or remove them, then start again",
+        )
 
 
 @dataclass(frozen=True)

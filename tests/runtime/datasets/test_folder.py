@@ -310,3 +310,16 @@ def test_a_folder_that_may_not_be_read_is_named(photos):
         assert str(photos / "dress") in refused(photos).problem
     finally:
         (photos / "dress").chmod(0o700)
+
+
+def test_all_pictures_that_cannot_be_read_are_named_at_once(photos):
+    split = open_dataset(photos).split("train")
+    for path in split.paths[1:3]:
+        path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DataError, match=f"2 of {len(split)} pictures of the train split") as caught:
+        split.tensors(InputSpec((28, 28), "gray"))
+    assert all(str(path) in caught.value.problem for path in split.paths[1:3])
+    for path in split.paths:
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=f"; and {len(split) - 5} more"):
+        split.tensors(InputSpec((28, 28), "gray"))
