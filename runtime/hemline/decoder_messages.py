@@ -1,7 +1,7 @@
 """What picture decoders say on standard error, and whether it means that the picture is damaged.
 
-libjpeg and libtiff decode what they can of a damaged file, fill up the rest, and tell of it only there (libjpeg
-of the first trouble in each picture).
+libjpeg and libtiff decode what they can of a damaged file, fill up the rest, and tell of it only there;
+libjpeg tells of the first trouble in each picture.
 """
 
 from __future__ import annotations
