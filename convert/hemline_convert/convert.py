@@ -26,11 +26,12 @@ from hemline_convert.calibration import (
     CalibrationSet,
     balanced,
     choose_calibration_images,
-    measure_ranges,
     recipe_entry,
 )
 from hemline_convert.keras_source import KerasSource, StatedCard, open_keras
 from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
+from hemline_convert.recipe import QuantizationRecipe
+from hemline_convert.static_quantizer import StaticQuantizer
 
 DEFAULT_GOLDEN_IMAGES = 1000
 _CHECKED_IMAGES = 100  # on which the files are compared with each other before they are written
@@ -51,6 +52,7 @@ class ConversionConfig:
         calibration_images: How many pictures calibrate.
         golden_images: How many pictures the golden pack holds at most.
         golden_data: Data set of the golden pack, if another than `data`.
+        recipe: How int8 files are quantized.
         stated: What the user says of a model without a card.
     """
 
@@ -62,6 +64,7 @@ class ConversionConfig:
     calibration_images: int = DEFAULT_IMAGES
     golden_images: int = DEFAULT_GOLDEN_IMAGES
     golden_data: str | None = None
+    recipe: QuantizationRecipe = field(default_factory=QuantizationRecipe)
     stated: StatedCard = field(default_factory=StatedCard)
 
     def __post_init__(self) -> None:
@@ -116,7 +119,7 @@ def convert(config: ConversionConfig) -> Conversion:
         calibration = choose_calibration_images(
             dataset, card.input, config.calibration_images, exclude=exclude
         )
-    contents = _Factory(source, card, calibration, golden).make(config)
+    contents = _Factory(source, card, config.recipe, calibration, golden).make(config)
     files = []
     for suffix, content in contents.items():
         path = config.out / f"{card.name}_{suffix}"
@@ -136,15 +139,17 @@ class _Factory:
         self,
         source: KerasSource,
         card: ModelCard,
+        recipe: QuantizationRecipe,
         calibration: CalibrationSet | None,
         golden: GoldenPack | None,
     ) -> None:
         self._source = source
         self._card = card
+        self._recipe = recipe
         self._calibration = calibration
+        self._quantizer = StaticQuantizer(source, calibration) if calibration is not None else None
         self._samples = self._check_images(calibration, golden)
         self._float: bytes | None = None
-        self._int8: bytes | None = None
 
     def make(self, config: ConversionConfig) -> dict[str, bytes]:
         """Content by the end of the file name: `int8.tflite`."""
@@ -196,17 +201,13 @@ class _Factory:
         return self._float
 
     def _int8_tflite(self) -> bytes:
-        if self._int8 is None:
-            assert self._calibration is not None
-            network = float_tflite.network_tflite_from_keras(self._source)
-            ranges = measure_ranges(network, self._calibration, self._source.normalization)
-            self._int8 = quantize.int8_tflite(network, ranges)
-        return self._int8
+        assert self._quantizer is not None
+        return self._quantizer.deployable(self._recipe)
 
     def _card_for(self, kind: str) -> ModelCard:
         quantization: dict[str, Any] = {"kind": kind, "versions": _versions()}
         recipe = {
-            "int8": quantize.INT8_RECIPE,
+            "int8": self._recipe.to_json(),
             "float16": quantize.FLOAT16_RECIPE,
             "dynamic_range": quantize.DYNAMIC_RANGE_RECIPE,
         }.get(kind)

@@ -9,39 +9,42 @@ import numpy as np
 from ai_edge_quantizer import qtyping, quantizer
 
 from hemline.quiet import holding_back_stderr
-from hemline_convert.calibration import Ranges, ranks
-from hemline_convert.tflite_file import with_uint8_input_and_float_output
+from hemline_convert import tflite_file
+from hemline_convert.observation import Ranges, activations
+from hemline_convert.recipe import QuantizationRecipe
 
 # Named as the LiteRT quantizer names its recipes.
-_INT8_WEIGHTS = (
-    "int8, symmetric; per channel in convolutions, per tensor in FULLY_CONNECTED, since runtimes before "
-    "LiteRT refuse the latter per channel"
-)
-INT8_RECIPE = {
-    "name": "static_wi8_ai8",
-    "weights": _INT8_WEIGHTS,
-    "activations": "int8, asymmetric, per tensor",
+DYNAMIC_RANGE_RECIPE = {
+    "name": "dynamic_wi8_afp32",
+    "weights": "int8, symmetric; per channel in convolutions, per tensor in FULLY_CONNECTED, since "
+    "runtimes before LiteRT refuse the latter per channel",
 }
-DYNAMIC_RANGE_RECIPE = {"name": "dynamic_wi8_afp32", "weights": _INT8_WEIGHTS}
 FLOAT16_RECIPE = {"name": "float_casting", "weights": "float16"}
 
 _EVERY_OPERATOR = "*"
 _EVERY_LAYER = ".*"
+_PER_CHANNEL = qtyping.QuantGranularity.CHANNELWISE
 _PER_TENSOR = qtyping.QuantGranularity.TENSORWISE
 
 
-def int8_tflite(network: bytes, ranges: Ranges) -> bytes:
-    """Quantize the network: int8 weights and activations, uint8 pixels in, float32 logits out."""
+def static_tflite(network: bytes, ranges: Ranges, recipe: QuantizationRecipe) -> bytes:
+    """Quantize the network: int8 weights, and int8 or int16 from the input to the logits.
+
+    Args:
+        network: Float32 TFLite model.
+        ranges: Of its activations, by the names of their tensors.
+        recipe: Its granularity and number of bits count; its calibration method is in the ranges.
+    """
     work = quantizer.Quantizer(network)
-    work.add_static_config(_EVERY_LAYER, _EVERY_OPERATOR, 8, 8)
-    work.add_static_config(
-        _EVERY_LAYER,
-        qtyping.TFLOperationName.FULLY_CONNECTED,
-        8,
-        8,
-        weight_granularity=_PER_TENSOR,
-    )
-    return with_uint8_input_and_float_output(_quantized(work, _as_statistics(network, ranges)))
+    bits = recipe.activation_bits
+    by_channel = recipe.granularity == "channel"
+    granularity = _PER_CHANNEL if by_channel else _PER_TENSOR
+    work.add_static_config(_EVERY_LAYER, _EVERY_OPERATOR, bits, 8, granularity)
+    if by_channel:
+        work.add_static_config(
+            _EVERY_LAYER, qtyping.TFLOperationName.FULLY_CONNECTED, bits, 8, _PER_TENSOR
+        )
+    return _quantized(work, _as_statistics(network, ranges))
 
 
 def dynamic_range_tflite(float_model: bytes) -> bytes:
@@ -77,12 +80,14 @@ def float16_tflite(float_model: bytes) -> bytes:
 
 def _as_statistics(network: bytes, ranges: Ranges) -> dict[str, Any]:
     """Ranges in the quantizer's form: arrays of size 1 and the tensor's rank."""
+    tensors = tflite_file.unpack(network).subgraphs[0].tensors
+    shapes = {name: (1,) * len(tensors[i].shape) for name, i in activations(network).items()}
     return {
         name: {
-            "min": np.full((1,) * rank, ranges.low[name], np.float32),
-            "max": np.full((1,) * rank, ranges.high[name], np.float32),
+            "min": np.full(shape, ranges.low[name], np.float32),
+            "max": np.full(shape, ranges.high[name], np.float32),
         }
-        for name, rank in ranks(network).items()
+        for name, shape in shapes.items()
     }
 
 

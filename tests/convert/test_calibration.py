@@ -6,7 +6,8 @@ import pytest
 from hemline.card import InputSpec
 from hemline.datasets import open_dataset
 from hemline.errors import UserError
-from hemline_convert.calibration import balanced, choose_calibration_images, lowest_runner_up
+from hemline_convert.calibration import balanced, choose_calibration_images
+from hemline_convert.observation import lowest_runner_up
 
 SPEC = InputSpec((28, 28), "gray")
 

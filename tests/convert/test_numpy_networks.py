@@ -56,8 +56,10 @@ def converted(request, tmp_path_factory) -> tuple[dict[str, bytes], str]:
     """The files of one network, by kind, and the operators that it must have."""
     from hemline_convert import float_tflite, quantize
     from hemline_convert._tensorflow import keras
-    from hemline_convert.calibration import CalibrationSet, measure_ranges
+    from hemline_convert.calibration import CalibrationSet
     from hemline_convert.keras_source import StatedCard, open_keras
+    from hemline_convert.recipe import QuantizationRecipe
+    from hemline_convert.static_quantizer import StaticQuantizer
 
     keras.utils.set_random_seed(3)
     pixels = keras.Input((15, 14, 3))
@@ -65,13 +67,11 @@ def converted(request, tmp_path_factory) -> tuple[dict[str, bytes], str]:
     path = tmp_path_factory.mktemp("networks") / "net.keras"
     keras.Model(pixels, outputs).save(path)
     source = open_keras(path, StatedCard(name="net", labels=tuple("abcde")))
-    network = float_tflite.network_tflite_from_keras(source)
-    ranges = measure_ranges(
-        network, CalibrationSet(pictures(30, seed=1), "", ""), source.normalization
-    )
+    noise = CalibrationSet(pictures(30, seed=1), np.zeros(30, np.int64), "noise", ())
+    quantizer = StaticQuantizer(source, noise)
     float_model = float_tflite.tflite_from_keras(source)
     files = {
-        "int8": quantize.int8_tflite(network, ranges),
+        "int8": quantizer.deployable(QuantizationRecipe()),
         "float32": float_model,
         "float16": quantize.float16_tflite(float_model),
         "dynamic_range": quantize.dynamic_range_tflite(float_model),

@@ -133,11 +133,13 @@ def mobile_net(keras, x):
 
 def twins(build, shape, untrained):
     """Both int8 files of a network with random weights, pictures, and the logits of both, in steps."""
-    from hemline_convert import float_tflite, onnx_file, quantize, tflite_file, verify
+    from hemline_convert import onnx_file, tflite_file, verify
     from hemline_convert._tensorflow import keras
-    from hemline_convert.calibration import CalibrationSet, measure_ranges
+    from hemline_convert.calibration import CalibrationSet
     from hemline_convert.keras_source import open_keras
     from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
+    from hemline_convert.recipe import QuantizationRecipe
+    from hemline_convert.static_quantizer import StaticQuantizer
 
     keras.utils.set_random_seed(3)
     images = np.random.default_rng(1).integers(0, 256, (60, *shape), dtype=np.uint8)
@@ -151,9 +153,10 @@ def twins(build, shape, untrained):
             layer.momentum = 0.0
     model(images.astype(np.float32), training=True)
     source = open_keras(untrained(model, classes=model.output.shape[1]))
-    network = float_tflite.network_tflite_from_keras(source)
-    ranges = measure_ranges(network, CalibrationSet(images[:30], "", ""), source.normalization)
-    tflite = quantize.int8_tflite(network, ranges)
+    quantizer = StaticQuantizer(
+        source, CalibrationSet(images[:30], np.zeros(30, np.int64), "noise", ())
+    )
+    tflite = quantizer.deployable(QuantizationRecipe())
     content = tflite_file.described(tflite, source.card)
     onnx_content = onnx_file.described(onnx_from_int8_tflite(tflite), source.card)
     backends = (
@@ -207,11 +210,12 @@ def test_another_network_is_not_taken_for_the_twin(made):
 
 
 def test_an_operator_without_a_rule_is_refused_by_its_name_and_its_layers(untrained):
-    from hemline_convert import float_tflite, quantize
     from hemline_convert._tensorflow import keras
-    from hemline_convert.calibration import CalibrationSet, measure_ranges
+    from hemline_convert.calibration import CalibrationSet
     from hemline_convert.keras_source import open_keras
     from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
+    from hemline_convert.recipe import QuantizationRecipe
+    from hemline_convert.static_quantizer import StaticQuantizer
 
     layers = keras.layers
     pixels = keras.Input((8, 8, 1))
@@ -221,10 +225,10 @@ def test_an_operator_without_a_rule_is_refused_by_its_name_and_its_layers(untrai
     model = keras.Model(pixels, layers.Dense(3)(layers.Flatten()(x)))
     source = open_keras(untrained(model, classes=3))
     images = np.random.default_rng(1).integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
-    network = float_tflite.network_tflite_from_keras(source)
-    ranges = measure_ranges(network, CalibrationSet(images, "", ""), source.normalization)
+    quantizer = StaticQuantizer(source, CalibrationSet(images, np.zeros(20, np.int64), "noise", ()))
+    tflite = quantizer.deployable(QuantizationRecipe())
     with pytest.raises(ModelError, match="RESIZE_BILINEAR, of the layer enlarged"):
-        onnx_from_int8_tflite(quantize.int8_tflite(network, ranges))
+        onnx_from_int8_tflite(tflite)
 
 
 def test_a_layer_that_the_quantizer_leaves_in_float_is_refused_by_its_name(untrained):

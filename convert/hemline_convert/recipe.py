@@ -1,0 +1,51 @@
+"""How a network is quantized: the choices, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hemline.errors import UserError
+
+CALIBRATION_METHODS = ("min-max", "percentile", "entropy", "mse")
+GRANULARITIES = ("channel", "tensor")
+ACTIVATION_BITS = (8, 16)
+
+
+@dataclass(frozen=True)
+class QuantizationRecipe:
+    """A recipe for int8 weights and integer activations.
+
+    Attributes:
+        calibration: How an activation's range is chosen from what it did on the calibration pictures:
+            `min-max`, `percentile`, `entropy` or `mse` (`hemline_convert.range_methods`).
+        granularity: `channel` gives each filter of a convolution a scale of its own, and
+            FULLY_CONNECTED one scale, since runtimes before LiteRT refuse more; `tensor` gives every
+            operator one.
+        activation_bits: 8 (asymmetric), or 16 (symmetric, as LiteRT's int16 kernels ask for).
+    """
+
+    calibration: str = "min-max"
+    granularity: str = "channel"
+    activation_bits: int = 8
+
+    def __post_init__(self) -> None:
+        _one_of("calibration method", self.calibration, CALIBRATION_METHODS)
+        _one_of("granularity of the weights", self.granularity, GRANULARITIES)
+        _one_of("number of activation bits", self.activation_bits, ACTIVATION_BITS)
+
+    @property
+    def name(self) -> str:
+        """As the LiteRT quantizer names its recipes."""
+        return f"static_wi8_ai{self.activation_bits}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as the card holds it."""
+        return {"name": self.name, **asdict(self)}
+
+
+def _one_of(what: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if value not in allowed:
+        raise UserError(
+            f"the {what} is {value!r}", f"it must be one of: {', '.join(map(str, allowed))}"
+        )
