@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,25 @@ class KerasSource:
     """A float model ready to be converted.
 
     Attributes:
+        model: The Keras model as it is, but for a softmax at its end.
         network: Takes float32 (N, H, W, C) that is already normalized; answers with logits (N, classes).
         normalization: How pixels become what `network` takes.
         card: The model's card; its normalization is the one here.
         sha256: Of the file.
     """
 
+    model: Any
     network: Any
     normalization: Normalization
     card: ModelCard
     sha256: str
+
+    def with_model(self, model: Any) -> KerasSource:
+        """The same with another Keras model that takes and answers the same."""
+        network, found = without_rescaling(model)
+        return replace(
+            self, model=model, network=network, normalization=found or self.normalization
+        )
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,8 @@ def open_keras(path: Path, stated: StatedCard | None = None) -> KerasSource:
     must_be_unaltered(str(path), content, card_json)
     model = load_keras(path)
     shape = _input_shape(path, model)
-    model, found = _without_rescaling(model)
-    network = _without_softmax(model)
+    model = without_softmax(model)
+    network, found = without_rescaling(model)
     if card_json is None:
         card = _card_from(path, stated, shape)
     else:
@@ -88,7 +97,7 @@ def open_keras(path: Path, stated: StatedCard | None = None) -> KerasSource:
     sha256 = hashlib.sha256(content).hexdigest()
     # The checksum in the card is that of the .keras file; what is made of it gets its own.
     card = card.replace(normalization=normalization, source_sha256=sha256, network_sha256="")
-    return KerasSource(network, normalization, card, sha256)
+    return KerasSource(model, network, normalization, card, sha256)
 
 
 def _content(path: Path) -> bytes:
@@ -149,7 +158,7 @@ def _layers(model: Any) -> list[Any]:
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
-def _without_rescaling(model: Any) -> tuple[Any, Normalization | None]:
+def without_rescaling(model: Any) -> tuple[Any, Normalization | None]:
     """The model behind its leading `Rescaling`, and what that did; None if there is none."""
     if not starts_with_rescaling(model):
         return model, None
@@ -172,7 +181,8 @@ def _without_rescaling(model: Any) -> tuple[Any, Normalization | None]:
     return rest, Normalization(scale, zero_point)
 
 
-def _without_softmax(model: Any) -> Any:
+def without_softmax(model: Any) -> Any:
+    """The model up to its logits."""
     last = model.layers[-1]
     if isinstance(last, keras.layers.Softmax):
         if isinstance(model, keras.Sequential):

@@ -97,6 +97,8 @@ class ModelCard:
         training: What it was trained on and how well it did, with how many images.
         source_sha256: SHA-256 of the float `.keras` model that the file was made from.
         quantization: Recipe, calibration and versions; empty for a float source model.
+        activation_ranges: Of a float model that was trained for int8: what each activation is quantized
+            from and to, in the order of the operators (`hemline_convert.trained_ranges`); else empty.
         golden_sha256: Content hash of the golden pack that was written with it.
         network_sha256: Checksum of the network in the file (`hemline.integrity`); empty in cards that
             are in no file, and in files from before there was one.
@@ -112,11 +114,13 @@ class ModelCard:
     training: dict[str, Any] = field(default_factory=dict)
     source_sha256: str = ""
     quantization: dict[str, Any] = field(default_factory=dict)
+    activation_ranges: tuple[dict[str, Any], ...] = ()
     golden_sha256: str = ""
     network_sha256: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
+        object.__setattr__(self, "activation_ranges", tuple(self.activation_ranges))
         if not self.name or "/" in self.name:
             raise CardError(f"the model's name is {self.name!r}", "give a name without slashes")
         if len(self.labels) < 2 or not all(isinstance(x, str) and x for x in self.labels):
@@ -141,8 +145,9 @@ class ModelCard:
     def to_json(self) -> str:
         """The card as indented JSON, the same text for the same card."""
         content = {"format": CARD_FORMAT, **dataclasses.asdict(self)}
-        if not self.network_sha256:  # as it was before there was one: the same card, the same text
-            del content["network_sha256"]
+        for name in ("network_sha256", "activation_ranges"):
+            if not content[name]:  # as it was before there was one: the same card, the same text
+                del content[name]
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod

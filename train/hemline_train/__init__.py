@@ -15,17 +15,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hemline_train.config import TrainingConfig
-    from hemline_train.training import TrainingInterrupted, TrainingResult, resume, train
+    from hemline_train.outcome import TrainingResult
+    from hemline_train.qat_config import QatConfig
+    from hemline_train.training import TrainingInterrupted, resume, train
 
 _HOMES = {
+    "QatConfig": "qat_config",
     "TrainingConfig": "config",
     "TrainingInterrupted": "training",
-    "TrainingResult": "training",
+    "TrainingResult": "outcome",
     "resume": "training",
     "train": "training",
 }
 
-__all__ = ["TrainingConfig", "TrainingInterrupted", "TrainingResult", "resume", "train"]
+__all__ = [
+    "QatConfig",
+    "TrainingConfig",
+    "TrainingInterrupted",
+    "TrainingResult",
+    "resume",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import shlex
 import sys
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING
 from hemline.cli.command import DONE, INTERRUPTED, Command
 from hemline.errors import UserError
 from hemline.extras import require
-from hemline_train.config import RECIPES, TrainingConfig
+from hemline_train.config import BEST_BY_TEXT, RECIPES, Settings, TrainingConfig
+from hemline_train.qat_config import QatConfig
 
 if TYPE_CHECKING:
-    from hemline_train.training import TrainingResult
+    from hemline_train.evaluation import Score
+    from hemline_train.outcome import TrainingResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         metavar="NAME|FOLDER",
         help="fashion-mnist, a folder of IDX files, or a folder with one sub-folder per class "
-        "(default: fashion-mnist)",
+        "(default: fashion-mnist, or what the run of --qat was trained on)",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help=_default("at most N", "epochs"))
     parser.add_argument(
@@ -42,7 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "patience",
         ),
     )
-    parser.add_argument("--learning-rate", type=float, metavar="X", help="of Adam (default: 0.001)")
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="X",
+        help="of Adam (default: 0.001, 0.0001 with --qat)",
+    )
     parser.add_argument(
         "--seed",
         type=int,
@@ -54,6 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="the run's own folder is made in here (default: runs)",
+    )
+    parser.add_argument(
+        "--qat",
+        type=Path,
+        metavar="RUN|MODEL.keras",
+        help="train this network on with the rounding of its int8 file (quantization-aware training); "
+        "hemline convert --int8 of the result needs no --data",
     )
     parser.add_argument(
         "--resume",
@@ -84,27 +99,48 @@ def run(arguments: argparse.Namespace) -> int:
 def outcome(result: TrainingResult) -> str:
     """The final table, where the run is, and what to do next."""
     lines = [f"{'split':<11} {'images':>7} {'accuracy':>9}  {'95 % interval':<16} {'loss':>7}"]
-    for name, score in result.scores.items():
+    if result.int8_scores:
+        lines = [f"{'':<12} {lines[0]}"]
+        lines += _rows("int8 before", result.int8_scores_before)
+        lines += _rows("int8", result.int8_scores)
+        lines += _rows("float", result.scores)
+    else:
+        lines += _rows("", result.scores)
+    kept = result.card.training["kept_epoch"]
+    which = f"with the {BEST_BY_TEXT[result.best_by]}" if kept == result.best_epoch else "the last"
+    next_step = f"next: hemline convert {shlex.quote(str(result.model_path))} --int8"
+    return "\n".join(
+        [
+            *lines,
+            f"{result.epochs} epochs; the weights are those of epoch {kept}, {which}",
+            f"run folder: {result.folder}",
+            next_step,
+        ]
+    )
+
+
+def _rows(kind: str, scores: dict[str, Score]) -> list[str]:
+    lines = []
+    for name, score in scores.items():
         low, high = score.interval_95
+        first = f"{kind:<12} " if kind else ""
         lines.append(
-            f"{name:<11} {score.images:>7,} {score.accuracy:>9.4f}  {low:.4f} – {high:.4f}"
+            f"{first}{name:<11} {score.images:>7,} {score.accuracy:>9.4f}  {low:.4f} – {high:.4f}"
             f"  {score.loss:>7.4f}"
         )
-    kept = result.card.training["kept_epoch"]
-    which = "with the lowest validation loss" if kept == result.best_epoch else "the last"
-    lines += [
-        f"{result.epochs} epochs; the weights are those of epoch {kept}, {which}",
-        f"run folder: {result.folder}",
-        f"next: hemline convert {shlex.quote(str(result.model_path))} --int8 "
-        f"--data {shlex.quote(result.data)}",
-    ]
-    return "\n".join(lines)
+    return lines
 
 
-def _config(arguments: argparse.Namespace) -> TrainingConfig | None:
+def _config(arguments: argparse.Namespace) -> Settings | None:
     """The settings of a new run, or None to resume one."""
-    names = ("arch", "data", "epochs", "batch_size", "patience", "learning_rate", "seed", "out")
+    names = "arch data epochs batch_size patience learning_rate seed out qat".split()
     given = {name: value for name, value in vars(arguments).items() if name in names}
+    if "resume" not in arguments and "qat" in given:
+        if "arch" in given:
+            raise UserError(
+                "--qat goes with no --arch", "the network is that of the model; leave --arch out"
+            )
+        return QatConfig.recommended(given.pop("qat"), **given)
     if "resume" not in arguments:
         return TrainingConfig.recommended(**given)
     others = [f"--{name.replace('_', '-')}" for name in given if name != "data"]
@@ -118,8 +154,9 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig | None:
 
 
 def _default(text: str, field: str) -> str:
-    values = ", ".join(f"{getattr(recipe, field)} for {name}" for name, recipe in RECIPES.items())
-    return f"{text} (default: {values})"
+    values = [f"{getattr(recipe, field)} for {name}" for name, recipe in RECIPES.items()]
+    with_qat = inspect.signature(QatConfig.recommended).parameters[field].default
+    return f"{text} (default: {', '.join(values)}, {with_qat} with --qat)"
 
 
 COMMAND = Command("train", "train a network and write a run folder", add_arguments, run)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from hemline.card import InputSpec
 from hemline.errors import UserError
 
+ARGUMENTS = "arguments.json"  # in the folder of a run: its settings
 MAX_SEED = 2**32 - 1  # what Keras takes
+
+BestBy = Literal["validation_loss", "validation_accuracy"]
+BEST_BY_TEXT: dict[BestBy, str] = {
+    "validation_loss": "lowest validation loss",
+    "validation_accuracy": "highest validation accuracy",
+}
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,11 @@ RECIPES = {
 }
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """All that decides the outcome of a run, next to the images themselves.
-
-    `TrainingConfig.recommended` fills in what the architecture recommends.
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every run has.
 
     Attributes:
-        arch: A key of `RECIPES`.
         data: `fashion-mnist`, or a folder that `hemline.datasets.open_dataset` takes.
         epochs: At most so many, from 1.
         batch_size: Images per step, from 1.
@@ -76,12 +81,14 @@ class TrainingConfig:
         seed: From 0 to 2**32 - 1. The same seed gives the same weights, bit by bit, on the same
             machine with the same versions.
         out: The folder that the run's own folder is made in.
+        best_by: The figure that makes an epoch the best.
 
     Raises:
         UserError: A value is out of range.
     """
 
-    arch: str
+    best_by: ClassVar[BestBy] = "validation_loss"
+
     data: str
     epochs: int
     batch_size: int
@@ -91,10 +98,6 @@ class TrainingConfig:
     out: Path = Path("runs")
 
     def __post_init__(self) -> None:
-        if self.arch not in RECIPES:
-            raise UserError(
-                f"there is no architecture {self.arch!r}", f"choose one of: {', '.join(RECIPES)}"
-            )
         if not self.data:
             raise UserError("no data set is named", "give --data fashion-mnist, or a folder")
         _whole("epochs", self.epochs, 1, 100_000)
@@ -107,6 +110,44 @@ class TrainingConfig:
                 "it must be above 0; 0.001 is the paper's",
             )
         object.__setattr__(self, "out", Path(self.out))
+
+    @property
+    def name(self) -> str:
+        """Name of the model; the run's folder is NAME-1, or the next number that is free."""
+        raise NotImplementedError
+
+    @property
+    def input(self) -> InputSpec:
+        """What the network takes."""
+        raise NotImplementedError
+
+    @property
+    def augment(self) -> bool:
+        """Whether training images are mirrored and shifted."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Settings):
+    """All that decides the outcome of a training, next to the images themselves.
+
+    `TrainingConfig.recommended` fills in what the architecture recommends.
+
+    Attributes:
+        arch: A key of `RECIPES`.
+
+    Raises:
+        UserError: A value is out of range.
+    """
+
+    arch: str
+
+    def __post_init__(self) -> None:
+        if self.arch not in RECIPES:
+            raise UserError(
+                f"there is no architecture {self.arch!r}", f"choose one of: {', '.join(RECIPES)}"
+            )
+        super().__post_init__()
 
     @classmethod
     def recommended(
@@ -139,9 +180,19 @@ class TrainingConfig:
         )
 
     @property
-    def recipe(self) -> Recipe:
-        """The recipe of the architecture."""
-        return RECIPES[self.arch]
+    def name(self) -> str:
+        """The architecture's."""
+        return self.arch
+
+    @property
+    def input(self) -> InputSpec:
+        """As the architecture asks for."""
+        return RECIPES[self.arch].input
+
+    @property
+    def augment(self) -> bool:
+        """As the architecture asks for."""
+        return RECIPES[self.arch].augment
 
 
 def _whole(what: str, value: object, low: int, high: int) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from hemline.errors import UserError
 from hemline.progress import progress
 from hemline_train._tensorflow import keras, tf
 from hemline_train.augmentation import augment
-from hemline_train.config import TrainingConfig
+from hemline_train.config import BestBy, Settings
 from hemline_train.evaluation import Forward, score_logits
 from hemline_train.images import Images
 
@@ -56,7 +56,7 @@ class FitState:
         log: The epochs done.
         weights: Of the network after the last of them.
         optimizer: Variables of the optimizer.
-        best_weights: Of the epoch with the lowest validation loss.
+        best_weights: Of the best epoch.
     """
 
     log: tuple[EpochLog, ...]
@@ -64,33 +64,60 @@ class FitState:
     optimizer: Arrays
     best_weights: Arrays
 
-    @property
-    def best_epoch(self) -> int:
-        """The epoch with the lowest validation loss, the first of equals; 0 before any."""
+    def best_epoch(self, config: Settings) -> int:
+        """The best epoch as `config.best_by` says, the first of equals; 0 before any."""
         if not self.log:
             return 0
-        return min(self.log, key=lambda row: row.validation_loss).epoch
+        return min(self.log, key=_ORDERS[config.best_by]).epoch
 
-    def is_over(self, config: TrainingConfig) -> bool:
+    def is_over(self, config: Settings) -> bool:
         """Whether all epochs are done, or patience has run out."""
         done = len(self.log)
-        waited = done - self.best_epoch
+        waited = done - self.best_epoch(config)
         return done >= config.epochs or (config.patience > 0 and waited >= config.patience)
+
+
+# The best epoch comes first.
+_ORDERS: dict[BestBy, Callable[[EpochLog], Any]] = {
+    "validation_loss": lambda row: row.validation_loss,
+    "validation_accuracy": lambda row: (-row.validation_accuracy, row.validation_loss),
+}
+
+
+class Network(Protocol):
+    """What is fitted: a Keras model, or one with fake quantization around it."""
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """(None, height, width, channels)."""
+
+    @property
+    def layers(self) -> list[Any]:
+        """Keras layers, among them those that drop values in training."""
+
+    trainable_variables: list[Any]
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """All that an answer depends on."""
+
+    def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Take what `get_weights` gave."""
+
+    def __call__(self, pixels: Any, training: bool) -> Any:
+        """Float32 pixels of 0–255, (N, H, W, C), to logits, (N, classes)."""
 
 
 class Fitting:
     """A network, its optimizer, and the compiled training step.
 
     Args:
-        model: From `build_network`; its weights are changed.
+        model: Its weights are changed.
         config: Settings of the run.
         train: Training images.
         validation: Validation images.
     """
 
-    def __init__(
-        self, model: Any, config: TrainingConfig, train: Images, validation: Images
-    ) -> None:
+    def __init__(self, model: Network, config: Settings, train: Images, validation: Images) -> None:
         self.model = model
         self._config = config
         self._train = train
@@ -149,7 +176,11 @@ class Fitting:
         state = replace(
             state, log=(*state.log, row), weights=weights, optimizer=self._optimizer_arrays()
         )
-        return replace(state, best_weights=weights) if state.best_epoch == epoch else state
+        return (
+            replace(state, best_weights=weights)
+            if state.best_epoch(self._config) == epoch
+            else state
+        )
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         """Accuracy and mean loss over the epoch."""
@@ -170,7 +201,7 @@ class Fitting:
     def _traced_step(self, indices: Any, seed: Any) -> tuple[Any, Any]:
         """One step of the optimizer: how many were right, and the sum of their losses."""
         pixels, targets = tf.gather(self._pixels, indices), tf.gather(self._targets, indices)
-        if self._config.recipe.augment:
+        if self._config.augment:
             pixels = augment(pixels, seed)
         with tf.GradientTape() as tape:
             logits = self.model(tf.cast(pixels, tf.float32), training=True)

@@ -13,19 +13,23 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hemline import atomic
+from hemline_train.config import BEST_BY_TEXT, BestBy
 from hemline_train.fitting import EpochLog
 
 _TRAINING, _VALIDATION, _MARK = "#1f77b4", "#d95f02", "#555555"
 _MAX_CLASSES_WITH_NUMBERS = 25  # more do not fit their cells
 
 
-def draw_curves(path: Path, log: Sequence[EpochLog], best_epoch: int, title: str) -> None:
+def draw_curves(
+    path: Path, log: Sequence[EpochLog], best_epoch: int, best_by: BestBy, title: str
+) -> None:
     """Draw accuracy and loss of both splits over the epochs.
 
     Args:
         path: The `.png` file.
         log: At least one epoch.
-        best_epoch: The one with the lowest validation loss; it is marked.
+        best_epoch: It is marked.
+        best_by: What makes it the best.
         title: Stands above both panels.
 
     Raises:
@@ -56,7 +60,7 @@ def draw_curves(path: Path, log: Sequence[EpochLog], best_epoch: int, title: str
             best_epoch,
             color=_MARK,
             linestyle=":",
-            label=f"lowest validation loss: epoch {best_epoch}",
+            label=f"{BEST_BY_TEXT[best_by]}: epoch {best_epoch}",
         )
         axes.set(
             xlabel="epoch", ylabel=name if name == "accuracy" else "loss (cross-entropy, nats)"

@@ -19,8 +19,9 @@ import numpy as np
 
 from hemline import __version__, atomic
 from hemline.errors import UserError
-from hemline_train.config import TrainingConfig
+from hemline_train.config import ARGUMENTS, Settings, TrainingConfig
 from hemline_train.fitting import Arrays, EpochLog, FitState
+from hemline_train.qat_config import QatConfig
 
 ARGUMENTS_FORMAT = 1
 _VERSIONS = "versions.json"
@@ -39,9 +40,14 @@ class RunFolder:
         return self.path / "model.keras"
 
     @property
+    def source(self) -> Path:
+        """A copy of the model that quantization-aware training began with."""
+        return self.path / "source.keras"
+
+    @property
     def arguments(self) -> Path:
         """The settings, and the fingerprint of the data."""
-        return self.path / "arguments.json"
+        return self.path / ARGUMENTS
 
     @property
     def checkpoint(self) -> Path:
@@ -108,19 +114,19 @@ class RunFolder:
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
 
 
-def new_run_folder(config: TrainingConfig, data_sha256: str) -> RunFolder:
-    """Make the next free folder `ARCH-N` in `config.out`, with arguments and versions in it.
+def new_run_folder(config: Settings, data_sha256: str) -> RunFolder:
+    """Make the next free folder `NAME-N` in `config.out`, with arguments and versions in it.
 
     Raises:
         UserError: The folder cannot be made.
     """
-    taken = re.compile(re.escape(config.arch) + r"-(\d+)")
-    with atomic.explaining_os_errors(config.out / config.arch):
+    taken = re.compile(re.escape(config.name) + r"-(\d+)")
+    with atomic.explaining_os_errors(config.out / config.name):
         config.out.mkdir(parents=True, exist_ok=True)
         matches = [taken.fullmatch(path.name) for path in config.out.iterdir()]
         first = 1 + max((int(match[1]) for match in matches if match), default=0)
         for number in itertools.count(first):
-            folder = RunFolder(config.out / f"{config.arch}-{number}")
+            folder = RunFolder(config.out / f"{config.name}-{number}")
             try:
                 folder.path.mkdir()
             except FileExistsError:
@@ -130,11 +136,14 @@ def new_run_folder(config: TrainingConfig, data_sha256: str) -> RunFolder:
     del settings["out"]
     content = {"format": ARGUMENTS_FORMAT, **settings, "data_sha256": data_sha256}
     folder.write_json(_VERSIONS, versions())
-    folder.write_json("arguments.json", content)
+    if isinstance(config, QatConfig):
+        content["model"] = str(config.model)
+        atomic.write_bytes(folder.source, config.model.read_bytes())
+    folder.write_json(ARGUMENTS, content)
     return folder
 
 
-def open_run_folder(path: Path) -> tuple[RunFolder, TrainingConfig, str]:
+def open_run_folder(path: Path) -> tuple[RunFolder, Settings, str]:
     """Open the folder of a run that is to be resumed.
 
     Returns:
@@ -149,7 +158,11 @@ def open_run_folder(path: Path) -> tuple[RunFolder, TrainingConfig, str]:
         if content.pop("format") != ARGUMENTS_FORMAT:
             raise ValueError("it is of another format")
         data_sha256 = str(content.pop("data_sha256"))
-        config = TrainingConfig(**content, out=path.parent)
+        config: Settings
+        if "model" in content:
+            config = QatConfig(**content | {"model": folder.source}, out=path.parent)
+        else:
+            config = TrainingConfig(**content, out=path.parent)
     except FileNotFoundError as error:
         raise UserError(
             f"{path} is not the folder of a training run: it has no {folder.arguments.name}",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from hemline import atomic
-from hemline.card import ModelCard, Normalization
 from hemline.errors import UserError
 from hemline_train._tensorflow import make_deterministic
 from hemline_train.architectures import build_network
-from hemline_train.config import TrainingConfig
-from hemline_train.evaluation import Forward, Score, score_logits
+from hemline_train.config import Settings, TrainingConfig
+from hemline_train.evaluation import Forward, score_logits
 from hemline_train.fitting import EpochLog, FitState, Fitting
 from hemline_train.images import TrainingImages, load_images
 from hemline_train.model_file import save_model
-from hemline_train.plots import draw_confusion, draw_curves
+from hemline_train.outcome import Scores, TrainingResult, make_card, write_evaluation
+from hemline_train.qat import QatSubject
+from hemline_train.qat_config import QatConfig
 from hemline_train.run_folder import RunFolder, new_run_folder, open_run_folder, versions
 
 Report = Callable[[str], None]
@@ -38,41 +37,13 @@ class TrainingInterrupted(KeyboardInterrupt):
         self.folder = folder
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """What came out of a run.
-
-    Attributes:
-        folder: The run folder.
-        card: The card that is embedded in the model.
-        scores: Of the kept weights, by split, on the images as they are.
-        evaluation_split: The split to quote; it decided nothing if it is `test`.
-        epochs: How many were run.
-        best_epoch: The one with the lowest validation loss.
-        data: Name or folder of the data set, as it was given.
-    """
-
-    folder: Path
-    card: ModelCard
-    scores: dict[str, Score]
-    evaluation_split: str
-    epochs: int
-    best_epoch: int
-    data: str
-
-    @property
-    def model_path(self) -> Path:
-        """The `.keras` file."""
-        return RunFolder(self.folder).model
-
-
 def report_to_stderr(line: str) -> None:
     """Print a line of progress."""
     print(line, file=sys.stderr, flush=True)
 
 
-def train(config: TrainingConfig, report: Report = report_to_stderr) -> TrainingResult:
-    """Train a network and write its run folder.
+def train(config: Settings, report: Report = report_to_stderr) -> TrainingResult:
+    """Train a network, or train one on for int8 (`QatConfig`), and write the run folder.
 
     Seeds Python, NumPy and Keras and switches TensorFlow to deterministic kernels, for the rest of
     the process.
@@ -86,7 +57,7 @@ def train(config: TrainingConfig, report: Report = report_to_stderr) -> Training
             diverged.
         TrainingInterrupted: Ctrl-C; `resume` continues the run.
     """
-    images = load_images(config.data, config.recipe.input, config.batch_size)
+    images = load_images(config.data, config.input, config.batch_size)
     folder = new_run_folder(config, images.sha256)
     report(f"run folder {folder.path}")
     return _run(config, images, folder, None, report)
@@ -109,7 +80,7 @@ def resume(
     """
     run_folder, config, data_sha256 = open_run_folder(Path(folder))
     config = replace(config, data=data or config.data)
-    images = load_images(config.data, config.recipe.input, config.batch_size)
+    images = load_images(config.data, config.input, config.batch_size)
     if images.sha256 != data_sha256:
         raise UserError(
             f"the images of {config.data} are not those that the run {folder} was begun with",
@@ -124,7 +95,7 @@ def resume(
 
 
 def _run(
-    config: TrainingConfig,
+    config: Settings,
     images: TrainingImages,
     folder: RunFolder,
     state: FitState | None,
@@ -132,106 +103,94 @@ def _run(
 ) -> TrainingResult:
     try:
         make_deterministic(config.seed)
-        model = build_network(config.arch, len(images.labels))
-        fitting = Fitting(model, config, images.splits["train"], images.splits["validation"])
+        subject = _subject(config, images)
+        before: Scores = {}
+        if isinstance(subject, QatSubject):
+            before = _scores(subject.network, images)
+            accuracy = before["validation"].accuracy
+            report(f"validation accuracy as int8 before this training: {accuracy:.4f}")
+        fitting = Fitting(
+            subject.network, config, images.splits["train"], images.splits["validation"]
+        )
 
         def after_epoch(state: FitState) -> None:
             folder.save_progress(state)
             report(_epoch_line(state.log, config))
 
         state = fitting.run(state or fitting.start(), after_epoch)
-        return _finish(config, images, folder, model, state)
+        return _finish(config, images, folder, subject, before, state)
     except KeyboardInterrupt as error:
         raise TrainingInterrupted(folder.path) from error
 
 
-def _finish(
-    config: TrainingConfig,
-    images: TrainingImages,
-    folder: RunFolder,
-    model: Any,
-    state: FitState,
-) -> TrainingResult:
-    """Evaluate once, and write what belongs to the model; the model itself comes last."""
-    forward = Forward(model)
-    scores = {
+@dataclass(frozen=True)
+class _FloatSubject:
+    """What a training from the start trains."""
+
+    model: Any
+
+    @property
+    def network(self) -> Any:
+        """What is fitted: the model itself."""
+        return self.model
+
+    @property
+    def float_network(self) -> Any:
+        """What is scored: the same."""
+        return self.model
+
+
+def _subject(config: Settings, images: TrainingImages) -> _FloatSubject | QatSubject:
+    if isinstance(config, QatConfig):
+        return QatSubject(config, images)
+    assert isinstance(config, TrainingConfig)
+    return _FloatSubject(build_network(config.arch, len(images.labels)))
+
+
+def _scores(network: Any, images: TrainingImages) -> Scores:
+    forward = Forward(network)
+    return {
         name: score_logits(forward(split.pixels), split.targets)
         for name, split in images.splits.items()
     }
-    evaluation = scores[images.evaluation_split]
-    card = _card(config, images, state, scores, model.count_params())
-    folder.write_log(state.log)
-    _write_confusion(folder.path / "confusion.csv", evaluation, images.labels)
-    draw_curves(
-        folder.path / "curves.png",
-        state.log,
-        state.best_epoch,
-        f"{folder.path.name} on {images.name}",
+
+
+def _finish(
+    config: Settings,
+    images: TrainingImages,
+    folder: RunFolder,
+    subject: _FloatSubject | QatSubject,
+    before: Scores,
+    state: FitState,
+) -> TrainingResult:
+    """Evaluate once, and write what belongs to the model; the model itself comes last."""
+    scores = _scores(subject.float_network, images)
+    int8_scores: Scores = {}
+    ranges: tuple[dict[str, Any], ...] = ()
+    if isinstance(subject, QatSubject):
+        int8_scores, ranges = _scores(subject.network, images), subject.card_entry()
+    parameters = subject.model.count_params()
+    card = make_card(config, images, state, parameters, scores, int8_scores, ranges)
+    result = TrainingResult(
+        folder=folder.path,
+        card=card,
+        scores=scores,
+        evaluation_split=images.evaluation_split,
+        epochs=len(state.log),
+        best_epoch=state.best_epoch(config),
+        best_by=config.best_by,
+        int8_scores=int8_scores,
+        int8_scores_before=before,
     )
-    title = (
-        f"{folder.path.name} on {images.name}, {images.evaluation_split} split: "
-        f"{evaluation.correct:,} of {evaluation.images:,} right"
-    )
-    draw_confusion(folder.path / "confusion.png", evaluation.confusion, images.labels, title)
-    metrics = {
-        name: {**score.summary(), "classes": score.recalls(images.labels)}
-        for name, score in scores.items()
-    }
-    folder.write_json("metrics.json", metrics)
+    write_evaluation(result, state, images)
     folder.write_json("versions.json", versions())
     atomic.write_text(folder.path / "card.json", card.to_json())
-    save_model(folder.model, model, card)
+    save_model(folder.model, subject.model, card)
     folder.remove_progress()
-    return TrainingResult(
-        folder.path,
-        card,
-        scores,
-        images.evaluation_split,
-        len(state.log),
-        state.best_epoch,
-        config.data,
-    )
+    return result
 
 
-def _card(
-    config: TrainingConfig,
-    images: TrainingImages,
-    state: FitState,
-    scores: dict[str, Score],
-    parameters: int,
-) -> ModelCard:
-    return ModelCard(
-        name=config.arch,
-        labels=images.labels,
-        input=config.recipe.input,
-        normalization=Normalization(scale=1 / 255, zero_point=0),
-        training={
-            "data": images.name,
-            "data_sha256": images.sha256,
-            "images": {name: len(split) for name, split in images.splits.items()},
-            "arch": config.arch,
-            "parameters": parameters,
-            "epochs": len(state.log),
-            "kept_epoch": state.best_epoch if config.patience else len(state.log),
-            "batch_size": config.batch_size,
-            "learning_rate": config.learning_rate,
-            "seed": config.seed,
-            "evaluation_split": images.evaluation_split,
-            "metrics": {name: score.summary() for name, score in scores.items()},
-        },
-    )
-
-
-def _write_confusion(path: Path, score: Score, labels: tuple[str, ...]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true class \\ answer", *labels])
-    for label, row in zip(labels, score.confusion.tolist(), strict=True):
-        writer.writerow([label, *row])
-    atomic.write_text(path, text.getvalue())
-
-
-def _epoch_line(log: tuple[EpochLog, ...], config: TrainingConfig) -> str:
+def _epoch_line(log: tuple[EpochLog, ...], config: Settings) -> str:
     row = log[-1]
     seconds_left = (config.epochs - row.epoch) * sum(r.seconds for r in log) / len(log)
     at_most = "at most " if config.patience else ""

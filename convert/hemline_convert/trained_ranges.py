@@ -1,0 +1,81 @@
+"""Activation ranges that were trained with the network and travel in its card.
+
+`hemline train --qat` fixes what each activation is quantized from and to. Names of tensors change with the
+process and with the converter, so the card tells the ranges in the order of the operators, each with its
+operator and its layer, and a network whose operators are others is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hemline.card import ModelCard
+from hemline.errors import CardError
+from hemline_convert import tflite_file
+from hemline_convert.calibration import Ranges
+
+_INPUT = "the input"
+
+
+def activation_names(network: bytes) -> dict[str, str]:
+    """What makes each activation, by the name of its tensor: the input, then operator by operator."""
+    model = tflite_file.unpack(network)
+    graph = model.subgraphs[0]
+    names = {graph.tensors[graph.inputs[0]].name.decode(): _INPUT}
+    for operator in graph.operators:
+        for index in operator.outputs:
+            name = graph.tensors[index].name.decode()
+            names[name] = tflite_file.operator_and_layer(model, operator)
+    return names
+
+
+def card_entry(network: bytes, ranges: Ranges) -> tuple[dict[str, Any], ...]:
+    """The ranges as `ModelCard.activation_ranges` holds them.
+
+    Args:
+        network: Float32 TFLite model, from `network_tflite_from_keras`.
+        ranges: By the names of its tensors.
+    """
+    return tuple(
+        {
+            "after": maker,
+            "low": float(np.float32(ranges.low[name])),
+            "high": float(np.float32(ranges.high[name])),
+        }
+        for name, maker in activation_names(network).items()
+    )
+
+
+def ranges_from_card(network: bytes, card: ModelCard) -> Ranges:
+    """The ranges of the card, by the names of the tensors of `network`.
+
+    Raises:
+        CardError: They are those of another network, or no ranges.
+    """
+    names = activation_names(network)
+    try:
+        makers = [str(entry["after"]) for entry in card.activation_ranges]
+        edges = [(float(entry["low"]), float(entry["high"])) for entry in card.activation_ranges]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CardError(
+            f"the activation ranges in the card of {card.name} cannot be read: {error!r}", _HINT
+        ) from error
+    if not all(np.isfinite(low) and np.isfinite(high) and low <= high for low, high in edges):
+        raise CardError(f"the activation ranges in the card of {card.name} are no ranges", _HINT)
+    if makers != list(names.values()):
+        pairs = zip([*makers, "nothing"], [*names.values(), "nothing"], strict=False)
+        trained, found = next(pair for pair in pairs if pair[0] != pair[1])
+        raise CardError(
+            f"the card of {card.name} has activation ranges of another network: "
+            f"{trained} stands there where the converter makes {found}",
+            _HINT,
+        )
+    return Ranges(
+        {name: low for name, (low, _) in zip(names, edges, strict=True)},
+        {name: high for name, (_, high) in zip(names, edges, strict=True)},
+    )
+
+
+_HINT = "fine-tune the model again with the versions that are installed: hemline train --qat MODEL.keras"
