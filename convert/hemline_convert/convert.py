@@ -20,7 +20,14 @@ from hemline.card import ModelCard
 from hemline.datasets import Dataset, open_dataset
 from hemline.errors import UserError
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
-from hemline_convert import float_tflite, onnx_file, quantize, tflite_file, verify
+from hemline_convert import (
+    float_tflite,
+    onnx_file,
+    quantize,
+    tflite_file,
+    trained_ranges,
+    verify,
+)
 from hemline_convert.calibration import (
     DEFAULT_IMAGES,
     CalibrationSet,
@@ -48,7 +55,8 @@ class ConversionConfig:
         tflite: Kinds of TFLite files, of `float32`, `float16`, `dynamic_range`, `int8`.
         onnx: Kinds of ONNX files, of `float32`, `int8`.
         data: Name or folder of a data set: its training split calibrates, its test split (or
-            validation split) becomes the golden pack. Needed for int8.
+            validation split) becomes the golden pack. Needed for int8, unless the model's card has
+            ranges that were trained with it.
         calibration_images: How many pictures calibrate.
         golden_images: How many pictures the golden pack holds at most.
         golden_data: Data set of the golden pack, if another than `data`.
@@ -72,15 +80,9 @@ class ConversionConfig:
             raise UserError("nothing to make", "choose one or more of --int8, --float32, …")
         if self.golden_images < 1:
             raise UserError(f"--golden-images is {self.golden_images}", "it must be at least 1")
-        if self.needs_calibration and self.data is None:
-            raise UserError(
-                "int8 needs pictures to calibrate with, and none are given",
-                "give the data that the model was trained on: --data fashion-mnist, or --data FOLDER "
-                "with one sub-folder per class; pictures of its training split are used",
-            )
 
     @property
-    def needs_calibration(self) -> bool:
+    def needs_ranges(self) -> bool:
         """Whether a file with quantized activations is asked for."""
         return "int8" in (*self.tflite, *self.onnx)
 
@@ -111,15 +113,14 @@ def convert(config: ConversionConfig) -> Conversion:
     dataset = open_dataset(config.data) if config.data is not None else None
     golden, notes = _golden_pack(config, source, dataset)
     card = source.card.replace(golden_sha256=golden.content_sha256 if golden else "")
+    recipe = config.recipe.for_card(card)
     calibration = None
-    if config.needs_calibration:
-        assert dataset is not None
-        _check_labels(dataset, card)
-        exclude = golden.tensors if golden else None
-        calibration = choose_calibration_images(
-            dataset, card.input, config.calibration_images, exclude=exclude
-        )
-    contents = _Factory(source, card, config.recipe, calibration, golden).make(config)
+    if config.needs_ranges:
+        if dataset is not None:
+            _check_labels(dataset, card)
+        if recipe.calibration != "trained":
+            calibration = _calibration_set(config, card, dataset, golden)
+    contents = _Factory(source, card, recipe, calibration, golden).make(config)
     files = []
     for suffix, content in contents.items():
         path = config.out / f"{card.name}_{suffix}"
@@ -130,6 +131,21 @@ def convert(config: ConversionConfig) -> Conversion:
         golden.save(path)
         files.append(path)
     return Conversion(tuple(files), card, tuple(notes))
+
+
+def _calibration_set(
+    config: ConversionConfig, card: ModelCard, dataset: Dataset | None, golden: GoldenPack | None
+) -> CalibrationSet:
+    if dataset is None:
+        raise UserError(
+            "int8 needs pictures to calibrate with, and none are given",
+            "give the data that the model was trained on: --data fashion-mnist, or --data FOLDER "
+            "with one sub-folder per class; pictures of its training split are used",
+        )
+    exclude = golden.tensors if golden else None
+    return choose_calibration_images(
+        dataset, card.input, config.calibration_images, exclude=exclude
+    )
 
 
 class _Factory:
@@ -147,7 +163,7 @@ class _Factory:
         self._card = card
         self._recipe = recipe
         self._calibration = calibration
-        self._quantizer = StaticQuantizer(source, calibration) if calibration is not None else None
+        self._quantizer = StaticQuantizer(source, calibration)
         self._samples = self._check_images(calibration, golden)
         self._float: bytes | None = None
 
@@ -201,7 +217,6 @@ class _Factory:
         return self._float
 
     def _int8_tflite(self) -> bytes:
-        assert self._quantizer is not None
         return self._quantizer.deployable(self._recipe)
 
     def _card_for(self, kind: str) -> ModelCard:
@@ -214,9 +229,13 @@ class _Factory:
         if recipe is not None:
             quantization["recipe"] = recipe
         if kind == "int8":
-            assert self._calibration is not None
-            quantization["calibration"] = recipe_entry(self._calibration)
-        return self._card.replace(quantization=quantization)
+            quantization["calibration"] = (
+                recipe_entry(self._calibration)
+                if self._calibration is not None
+                else trained_ranges.recipe_entry()
+            )
+        # Trained ranges are in the tensors of what is made with them, and of no use to the others.
+        return self._card.replace(quantization=quantization, activation_ranges=())
 
     def _check_images(
         self, calibration: CalibrationSet | None, golden: GoldenPack | None

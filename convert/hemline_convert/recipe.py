@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from hemline.card import ModelCard
 from hemline.errors import UserError
 
-CALIBRATION_METHODS = ("min-max", "percentile", "entropy", "mse")
+CALIBRATION_METHODS = ("auto", "trained", "min-max", "percentile", "entropy", "mse")
 GRANULARITIES = ("channel", "tensor")
 ACTIVATION_BITS = (8, 16)
 
@@ -18,14 +19,16 @@ class QuantizationRecipe:
 
     Attributes:
         calibration: How an activation's range is chosen from what it did on the calibration pictures:
-            `min-max`, `percentile`, `entropy` or `mse` (`hemline_convert.range_methods`).
+            `min-max`, `percentile`, `entropy` or `mse` (`hemline_convert.range_methods`); or `trained`, the
+            ranges that `hemline train --qat` put into the model's card, which needs no pictures; or `auto`:
+            `trained` where the card has ranges, else `min-max`.
         granularity: `channel` gives each filter of a convolution a scale of its own, and
             FULLY_CONNECTED one scale, since runtimes before LiteRT refuse more; `tensor` gives every
             operator one.
         activation_bits: 8 (asymmetric), or 16 (symmetric, as LiteRT's int16 kernels ask for).
     """
 
-    calibration: str = "min-max"
+    calibration: str = "auto"
     granularity: str = "channel"
     activation_bits: int = 8
 
@@ -33,6 +36,12 @@ class QuantizationRecipe:
         _one_of("calibration method", self.calibration, CALIBRATION_METHODS)
         _one_of("granularity of the weights", self.granularity, GRANULARITIES)
         _one_of("number of activation bits", self.activation_bits, ACTIVATION_BITS)
+
+    def for_card(self, card: ModelCard) -> QuantizationRecipe:
+        """The same with `auto` decided."""
+        if self.calibration != "auto":
+            return self
+        return replace(self, calibration="trained" if card.activation_ranges else "min-max")
 
     @property
     def name(self) -> str:

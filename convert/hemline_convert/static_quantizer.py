@@ -13,6 +13,7 @@ from hemline_convert.calibration import CalibrationSet
 from hemline_convert.keras_source import KerasSource
 from hemline_convert.observation import Observations, Ranges
 from hemline_convert.recipe import QuantizationRecipe
+from hemline_convert.trained_ranges import ranges_from_card
 
 
 class StaticQuantizer:
@@ -20,10 +21,11 @@ class StaticQuantizer:
 
     Args:
         source: The float model.
-        calibration: The pictures that its activations are measured on.
+        calibration: The pictures that its activations are measured on; None where recipes only take the
+            ranges that were trained with it.
     """
 
-    def __init__(self, source: KerasSource, calibration: CalibrationSet) -> None:
+    def __init__(self, source: KerasSource, calibration: CalibrationSet | None) -> None:
         self.source = source
         self.calibration = calibration
         self._made: dict[QuantizationRecipe, bytes] = {}
@@ -36,10 +38,13 @@ class StaticQuantizer:
     @cached_property
     def observations(self) -> Observations:
         """What its activations do on the calibration pictures."""
+        assert self.calibration is not None
         return Observations(self.network, self.calibration, self.source.normalization)
 
     def ranges(self, recipe: QuantizationRecipe) -> Ranges:
         """The ranges that the recipe gives the activations."""
+        if recipe.for_card(self.source.card).calibration == "trained":
+            return ranges_from_card(self.network, self.source.card)
         return self.observations.ranges(recipe)
 
     def integer_only(self, recipe: QuantizationRecipe) -> bytes:

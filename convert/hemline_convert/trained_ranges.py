@@ -14,7 +14,7 @@ import numpy as np
 from hemline.card import ModelCard
 from hemline.errors import CardError
 from hemline_convert import tflite_file
-from hemline_convert.calibration import Ranges
+from hemline_convert.observation import Ranges
 
 _INPUT = "the input"
 
@@ -54,6 +54,8 @@ def ranges_from_card(network: bytes, card: ModelCard) -> Ranges:
     Raises:
         CardError: They are those of another network, or no ranges.
     """
+    if not card.activation_ranges:
+        raise CardError(f"the card of {card.name} has no activation ranges", _HINT)
     names = activation_names(network)
     try:
         makers = [str(entry["after"]) for entry in card.activation_ranges]
@@ -79,3 +81,8 @@ def ranges_from_card(network: bytes, card: ModelCard) -> Ranges:
 
 
 _HINT = "fine-tune the model again with the versions that are installed: hemline train --qat MODEL.keras"
+
+
+def recipe_entry() -> dict[str, Any]:
+    """What the card keeps where the ranges were trained, in the place of a calibration."""
+    return {"data": "none: the ranges were trained with the network (hemline train --qat)"}

@@ -187,8 +187,9 @@ def test_converting_twice_gives_identical_bytes(made, tmp_path):
 
 def test_int8_without_calibration_pictures_is_refused_and_says_how_to_give_some(made, tmp_path):
     with pytest.raises(UserError, match="pictures to calibrate") as error:
-        ConversionConfig(model=made.model, out=tmp_path)
+        convert(ConversionConfig(model=made.model, out=tmp_path))
     assert "--data fashion-mnist" in error.value.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_float_files_need_no_data_and_then_the_lack_of_a_golden_pack_is_said(made, tmp_path):

@@ -6,22 +6,22 @@ from typing import Any
 import pytest
 
 from hemline.errors import UserError
-from hemline_train.config import TrainingConfig
+from hemline_train.config import RECIPES, TrainingConfig
 
 
 def test_the_initial_recipe_is_the_papers() -> None:
     config = TrainingConfig.recommended("initial")
     assert (config.epochs, config.batch_size, config.patience) == (20, 32, 0)
     assert config.learning_rate == 0.001
-    assert not config.recipe.augment
-    assert config.recipe.dropout == 0
+    assert not config.augment
+    assert RECIPES["initial"].dropout == 0
 
 
 def test_the_optimized_recipe_has_augmentation_dropout_and_early_stopping() -> None:
     config = TrainingConfig.recommended()
     assert config.arch == "optimized"
-    assert config.recipe.augment
-    assert config.recipe.dropout > 0
+    assert config.augment
+    assert RECIPES["optimized"].dropout > 0
     assert config.patience > 0
 
 

@@ -19,7 +19,7 @@ def size_wh(path: Path) -> tuple[int, int]:
 @pytest.mark.parametrize("epochs", [1, 2, 60])
 def test_curves_are_drawn_for_any_number_of_epochs(tmp_path: Path, epochs: int) -> None:
     log = [EpochLog(n, n / 100, 1 / n, n / 90, 1.1 / n, 2.0) for n in range(1, epochs + 1)]
-    draw_curves(tmp_path / "curves.png", log, epochs, "title")
+    draw_curves(tmp_path / "curves.png", log, epochs, "validation_loss", "title")
     assert size_wh(tmp_path / "curves.png") == (1320, 552)
 
 

@@ -108,13 +108,13 @@ def outcome(result: TrainingResult) -> str:
         lines += _rows("", result.scores)
     kept = result.card.training["kept_epoch"]
     which = f"with the {BEST_BY_TEXT[result.best_by]}" if kept == result.best_epoch else "the last"
-    next_step = f"next: hemline convert {shlex.quote(str(result.model_path))} --int8"
     return "\n".join(
         [
             *lines,
             f"{result.epochs} epochs; the weights are those of epoch {kept}, {which}",
             f"run folder: {result.folder}",
-            next_step,
+            f"next: hemline convert {shlex.quote(str(result.model_path))} --int8 "
+            f"--data {shlex.quote(result.data)}",
         ]
     )
 

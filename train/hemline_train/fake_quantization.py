@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hemline_convert.calibration import Ranges
 from hemline_convert.keras_source import KerasSource
+from hemline_convert.observation import Ranges
 from hemline_train._tensorflow import tf
 from hemline_train.int8_graph import Constant, Int8Graph, Operation
-from hemline_train.int8_operators import compute, must_be_known
+from hemline_train.int8_operators import compute
 
 RANGE_RATE = 0.01  # share of a batch's range in the moving average
 _STEPS = 255  # from the lowest int8 value to the highest
@@ -43,9 +43,6 @@ class FakeQuantizedNetwork:
         graph: From `read_int8_graph(source)`.
         ranges: To begin with, by the names of `graph.network`.
         moving_steps: Steps of training in which ranges move.
-
-    Raises:
-        ModelError: An operator is not known here; it is named with its layer.
     """
 
     def __init__(
@@ -55,8 +52,6 @@ class FakeQuantizedNetwork:
         ranges: Ranges,
         moving_steps: int,
     ) -> None:
-        for operation in graph.operations:
-            must_be_known(operation)
         self._model = source.model
         self._graph = graph
         self._normalization = source.normalization
@@ -115,7 +110,8 @@ class FakeQuantizedNetwork:
         values = {self._graph.input: shifted * self._normalization.scale}
         seen: list[tuple[int, Any, Any]] = []
         for operation in self._graph.operations:
-            result = compute(operation, self._inputs(operation, values, table))
+            inputs = self._inputs(operation, values, table)
+            result = compute(operation.operator, operation.options, inputs)
             number = self._range_of[operation.output]
             if operation.operator not in _KEEPING_RANGE:
                 is_logits = operation.output == self._logits

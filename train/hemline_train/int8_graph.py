@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from hemline.errors import ModelError
 from hemline_convert import float_tflite, quantize, tflite_file
-from hemline_convert.calibration import Ranges
 from hemline_convert.keras_source import KerasSource
+from hemline_convert.observation import Ranges
+from hemline_convert.recipe import QuantizationRecipe
 from hemline_convert.trained_ranges import activation_names
 from hemline_train._tensorflow import keras, tf
 from hemline_train.batch_norm_folding import batch_norm_as_scale_and_offset
+from hemline_train.int8_operators import must_be_known
 
 _PROBE_STEP = 0.01  # between the ranges that tell activations apart
 
@@ -46,7 +48,6 @@ class Operation:
 
     Attributes:
         operator: As the schema has it: `CONV_2D`.
-        text: For a message: the operator and its layer.
         options: The operator's options, an object of the schema.
         inputs: Constants, and numbers of activation tensors.
         output: Number of the tensor that it makes.
@@ -54,7 +55,6 @@ class Operation:
     """
 
     operator: str
-    text: str
     options: Any
     inputs: tuple[Constant | int, ...]
     output: int
@@ -82,20 +82,20 @@ def read_int8_graph(source: KerasSource) -> Int8Graph:
     """Convert the network, and read back what is quantized where.
 
     Raises:
-        ModelError: A layer's weights go into the int8 file in a way that is not known here.
+        ModelError: An operator is not known, or weights go into the int8 file in a way that is not; the
+            layer is named.
     """
     network = float_tflite.network_tflite_from_keras(source)
+    _must_be_known(network)
     names = list(activation_names(network))
     edges = {name: 1 + _PROBE_STEP * number for number, name in enumerate(names)}
     probe = Ranges({name: -edge for name, edge in edges.items()}, edges)
-    int8 = tflite_file.unpack(quantize.int8_tflite(network, probe))
+    int8 = tflite_file.unpack(quantize.static_tflite(network, probe, QuantizationRecipe()))
     graph = int8.subgraphs[0]
     constants = iter(_constants(source, network))
     made = iter(names[1:])
     operations, ranges = [], {names[0]: names[0]}
-    for operator in graph.operators[
-        1:-1
-    ]:  # the two at the edges make int8 of pixels, float of logits
+    for operator in graph.operators:
         kind = tflite_file.operator_name(int8, operator)
         output = int(operator.outputs[0])
         used = _range_of(graph.tensors[output], edges)
@@ -108,9 +108,16 @@ def read_int8_graph(source: KerasSource) -> Int8Graph:
             for position, index in enumerate(operator.inputs)
             if index >= 0
         )
-        text = tflite_file.operator_and_layer(int8, operator)
-        operations.append(Operation(kind, text, operator.builtinOptions, inputs, output, used))
-    return Int8Graph(network, tuple(operations), int(graph.operators[0].outputs[0]), ranges)
+        operations.append(Operation(kind, operator.builtinOptions, inputs, output, used))
+    return Int8Graph(network, tuple(operations), int(graph.inputs[0]), ranges)
+
+
+def _must_be_known(network: bytes) -> None:
+    model = tflite_file.unpack(network)
+    for operator in model.subgraphs[0].operators:
+        kind = tflite_file.operator_name(model, operator)
+        text = tflite_file.operator_and_layer(model, operator)
+        must_be_known(kind, operator.builtinOptions, text)
 
 
 def _range_of(tensor: Any, edges: dict[str, float]) -> str:

@@ -1,7 +1,7 @@
 """What the operators of an int8 graph compute, in float, on values that lie on the quantized grid.
 
-Each function takes an `Operation` and its inputs as tensors in the arrangement of TFLite, but with any
-number of images, and gives what the operator makes before its output is quantized.
+Each function takes the options of an operator and its inputs, tensors in the arrangement of TFLite but with
+any number of images, and gives what the operator makes before its output is quantized.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from hemline.errors import ModelError
 from hemline_train._tensorflow import tf
-from hemline_train.int8_graph import Operation
 
 _PADDING = {schema.Padding.SAME: "SAME", schema.Padding.VALID: "VALID"}
 _ACTIVATION: dict[int, Callable[[Any], Any]] = {
@@ -23,30 +22,40 @@ _ACTIVATION: dict[int, Callable[[Any], Any]] = {
 }
 
 
-def compute(operation: Operation, inputs: Sequence[Any]) -> Any:
-    """The output of an operator, its activation function included, not quantized."""
-    result = _OPERATORS[operation.operator](operation.options, *inputs)
-    fused = getattr(
-        operation.options, "fusedActivationFunction", schema.ActivationFunctionType.NONE
-    )
-    return _ACTIVATION[fused](result)
+def compute(operator: str, options: Any, inputs: Sequence[Any]) -> Any:
+    """The output of an operator, its activation function included, not quantized.
+
+    Args:
+        operator: As the schema has it: `CONV_2D`.
+        options: Of the operator, an object of the schema.
+        inputs: As the operator takes them.
+    """
+    return _ACTIVATION[_fused(options)](_OPERATORS[operator](options, *inputs))
 
 
-def must_be_known(operation: Operation) -> None:
+def must_be_known(operator: str, options: Any, text: str) -> None:
     """Refuse an operator that is not computed here.
 
+    Args:
+        operator: See `compute`.
+        options: Likewise.
+        text: Names the operator and its layer.
+
     Raises:
-        ModelError: It names the operator and its layer.
+        ModelError: It is not known.
     """
-    fused = getattr(
-        operation.options, "fusedActivationFunction", schema.ActivationFunctionType.NONE
-    )
-    if operation.operator not in _OPERATORS or fused not in _ACTIVATION:
+    if operator not in _OPERATORS or _fused(options) not in _ACTIVATION:
         raise ModelError(
-            f"quantization-aware training does not know {operation.text}",
+            f"quantization-aware training does not know {text}",
             f"it knows {', '.join(sorted(_OPERATORS))}, with ReLU, ReLU6 or no activation; replace the "
             "layer, or convert the model without this training",
         )
+
+
+def _fused(options: Any) -> int:
+    """The activation function within the operator."""
+    none = schema.ActivationFunctionType.NONE
+    return int(getattr(options, "fusedActivationFunction", none))
 
 
 def _convolution(options: Any, x: Any, filters: Any, bias: Any = 0.0) -> Any:

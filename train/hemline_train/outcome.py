@@ -33,6 +33,7 @@ class TrainingResult:
         epochs: How many were run.
         best_epoch: The best of them.
         best_by: The figure that made it the best.
+        data: Name or folder of the data set, as it was given.
         int8_scores: After quantization-aware training: of the network with the rounding of its int8
             file. Empty after other training.
         int8_scores_before: The same for the model that it began with.
@@ -45,6 +46,7 @@ class TrainingResult:
     epochs: int
     best_epoch: int
     best_by: BestBy
+    data: str
     int8_scores: Scores = field(default_factory=dict)
     int8_scores_before: Scores = field(default_factory=dict)
 

@@ -7,7 +7,6 @@ neither.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import Any
 
@@ -15,10 +14,12 @@ import numpy as np
 
 from hemline.backends.litert import LiteRtBackend
 from hemline.errors import ModelError, UserError
-from hemline_convert import quantize
-from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, balanced, measure_ranges
+from hemline_convert import quantize, tflite_file
+from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, balanced
 from hemline_convert.float_tflite import pixels_to_logits
 from hemline_convert.keras_source import KerasSource, open_keras
+from hemline_convert.observation import Observations, Ranges
+from hemline_convert.recipe import QuantizationRecipe
 from hemline_convert.trained_ranges import card_entry
 from hemline_train.batch_norm_folding import without_batch_norm
 from hemline_train.evaluation import Forward
@@ -27,6 +28,7 @@ from hemline_train.images import Images, TrainingImages
 from hemline_train.int8_graph import read_int8_graph
 from hemline_train.qat_config import QatConfig
 
+RECIPE = QuantizationRecipe()  # what is trained for
 _MOVING_EPOCHS = 2  # in which the ranges follow the activations
 _CHECKED_IMAGES = 200
 _LEAST_AGREEMENT = 0.98  # of answers; rounding differs for a logit in some hundred
@@ -65,7 +67,7 @@ class QatSubject:
         self.network = FakeQuantizedNetwork(
             self._source,
             self._graph,
-            measure_ranges(self._graph.network, _calibration(train), source.normalization),
+            _ranges_to_begin_with(self._graph.network, self._source, train),
             _MOVING_EPOCHS * math.ceil(len(train) / config.batch_size),
         )
         self._must_answer_as_converted(images.splits["validation"])
@@ -77,7 +79,8 @@ class QatSubject:
     def _must_answer_as_converted(self, images: Images) -> None:
         """Compare with the int8 file of the same weights and ranges, before anything is trained."""
         pixels = images.pixels[:_CHECKED_IMAGES]
-        content = quantize.int8_tflite(self._graph.network, self.network.ranges)
+        content = quantize.static_tflite(self._graph.network, self.network.ranges, RECIPE)
+        content = tflite_file.with_uint8_input_and_float_output(content)
         file = LiteRtBackend("the int8 file", content, 1)
         answers = [int(file.logits(pixel[None]).argmax()) for pixel in pixels]
         agreement = float(np.mean(Forward(self.network)(pixels).argmax(axis=1) == answers))
@@ -102,7 +105,9 @@ class _FloatNetwork:
         return self._logits(pixels)
 
 
-def _calibration(images: Images) -> CalibrationSet:
-    """Training pictures to begin the ranges with, of each class as many."""
-    pixels = images.pixels[balanced(images.targets, DEFAULT_IMAGES)]
-    return CalibrationSet(pixels, "train", hashlib.sha256(pixels.tobytes()).hexdigest())
+def _ranges_to_begin_with(network: bytes, source: KerasSource, images: Images) -> Ranges:
+    """Measured on training pictures, of each class as many."""
+    chosen = balanced(images.targets, DEFAULT_IMAGES)
+    pictures = tuple(str(index) for index in chosen)
+    calibration = CalibrationSet(images.pixels[chosen], images.targets[chosen], "train", pictures)
+    return Observations(network, calibration, source.normalization).ranges(RECIPE)

@@ -179,6 +179,7 @@ def _finish(
         epochs=len(state.log),
         best_epoch=state.best_epoch(config),
         best_by=config.best_by,
+        data=config.data,
         int8_scores=int8_scores,
         int8_scores_before=before,
     )
