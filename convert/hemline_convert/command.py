@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _NEEDED = ("tensorflow", "keras", "ai_edge_quantizer", "ai_edge_litert", "tf2onnx", "onnx")
 
+_TFLITE_KINDS = ("float32", "float16", "dynamic_range", "int8", "mediapipe")
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.keras", help="float model, or a shipped one's name")
@@ -23,6 +25,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds.add_argument("--float32", action="store_true", help="float32 TFLite")
     kinds.add_argument("--float16", action="store_true", help="TFLite with float16 weights")
     kinds.add_argument("--dynamic-range", action="store_true", help="TFLite with int8 weights only")
+    kinds.add_argument(
+        "--mediapipe", action="store_true", help="int8 TFLite for MediaPipe: RGB in, softmax in it"
+    )
     kinds.add_argument("--onnx", action="store_true", help="float32 ONNX")
     kinds.add_argument("--all", action="store_true", help="all of these")
     kinds.add_argument("--no-onnx", action="store_true", help="leave the int8 ONNX out of --int8")
@@ -97,13 +102,11 @@ def _source(name: str) -> tuple[Path, str | None]:
 
 
 def _kinds(arguments: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    chosen = {name for name in ("float32", "float16", "dynamic_range", "int8", "onnx")
+    chosen = {name for name in (*_TFLITE_KINDS, "onnx")
               if getattr(arguments, name) or arguments.all}  # fmt: skip
     if not chosen:
         chosen = {"int8"}
-    tflite = tuple(
-        kind for kind in ("float32", "float16", "dynamic_range", "int8") if kind in chosen
-    )
+    tflite = tuple(kind for kind in _TFLITE_KINDS if kind in chosen)
     onnx = ("float32",) if "onnx" in chosen else ()
     if "int8" in chosen and not arguments.no_onnx:
         onnx = (*onnx, "int8")

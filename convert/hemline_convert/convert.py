@@ -22,6 +22,7 @@ from hemline.errors import UserError
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
 from hemline_convert import (
     float_tflite,
+    mediapipe_file,
     onnx_file,
     quantize,
     tflite_file,
@@ -52,7 +53,7 @@ class ConversionConfig:
     Attributes:
         model: The `.keras` file.
         out: Folder for the files.
-        tflite: Kinds of TFLite files, of `float32`, `float16`, `dynamic_range`, `int8`.
+        tflite: Kinds of TFLite files, of `float32`, `float16`, `dynamic_range`, `int8`, `mediapipe`.
         onnx: Kinds of ONNX files, of `float32`, `int8`.
         data: Name or folder of a data set: its training split calibrates, its test split (or
             validation split) becomes the golden pack. Needed for int8, unless the model's card has
@@ -84,7 +85,7 @@ class ConversionConfig:
     @property
     def needs_ranges(self) -> bool:
         """Whether a file with quantized activations is asked for."""
-        return "int8" in (*self.tflite, *self.onnx)
+        return not {"int8", "mediapipe"}.isdisjoint((*self.tflite, *self.onnx))
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ class _Factory:
         """Content by the end of the file name: `int8.tflite`."""
         contents: dict[str, bytes] = {}
         for kind in config.tflite:
-            contents[f"{kind}.tflite"] = self._tflite(kind)
+            make = self._mediapipe if kind == "mediapipe" else self._tflite
+            contents[f"{kind}.tflite"] = make(kind)
         for kind in config.onnx:
             contents[f"{kind}.onnx"] = self._onnx(kind)
         return contents
@@ -192,6 +194,21 @@ class _Factory:
         if kind == "float32":
             reference = keras_logits(self._source, self._samples)
             verify.verify_same_as_float(name, backend, self._samples, reference)
+        return content
+
+    def _mediapipe(self, kind: str) -> bytes:
+        card = self._card_for(kind)
+        int8 = self._int8_tflite()
+        twin = verify.verify_tflite(
+            f"{card.name}_int8.tflite", tflite_file.described(int8, card), "int8", card
+        )
+        logits = np.array([twin.logits(tensor[None]) for tensor in self._samples])
+        content = mediapipe_file.mediapipe_tflite(int8, card)
+        own_card = mediapipe_file.card_for_mediapipe(card)
+        content = tflite_file.described(content, own_card)
+        name = f"{card.name}_{kind}.tflite"
+        backend = verify.verify_tflite(name, content, kind, own_card)
+        verify.verify_same_probabilities(name, backend, logits, self._samples, card.temperature)
         return content
 
     def _onnx(self, kind: str) -> bytes:
@@ -225,10 +242,11 @@ class _Factory:
             "int8": self._recipe.to_json(),
             "float16": quantize.FLOAT16_RECIPE,
             "dynamic_range": quantize.DYNAMIC_RANGE_RECIPE,
+            "mediapipe": self._recipe.to_json(),
         }.get(kind)
         if recipe is not None:
             quantization["recipe"] = recipe
-        if kind == "int8":
+        if kind in ("int8", "mediapipe"):
             quantization["calibration"] = (
                 recipe_entry(self._calibration)
                 if self._calibration is not None

@@ -132,17 +132,18 @@ def with_uint8_input_and_float_output(content: bytes) -> bytes:
     quantization.scale = list(inner_in.quantization.scale)
     quantization.zeroPoint = [int(inner_in.quantization.zeroPoint[0]) + 128]
     inner_in.name, inner_out.name = b"image_int8", b"logits_int8"
-    first = _add_tensor(graph, inner_in.shape, schema.TensorType.UINT8, quantization)
-    last = _add_tensor(graph, inner_out.shape, schema.TensorType.FLOAT32, None)
+    first = add_tensor(graph, inner_in.shape, schema.TensorType.UINT8, quantization)
+    last = add_tensor(graph, inner_out.shape, schema.TensorType.FLOAT32, None)
     builtin = schema.BuiltinOperator
-    quantize = _operator(model, builtin.QUANTIZE, first, graph.inputs[0])
-    dequantize = _operator(model, builtin.DEQUANTIZE, graph.outputs[0], last)
+    quantize = new_operator(model, builtin.QUANTIZE, first, graph.inputs[0])
+    dequantize = new_operator(model, builtin.DEQUANTIZE, graph.outputs[0], last)
     graph.operators = [quantize, *graph.operators, dequantize]
     graph.inputs, graph.outputs = [first], [last]
     return pack(model)
 
 
-def _add_tensor(graph: Any, shape: Any, tensor_type: int, quantization: Any) -> int:
+def add_tensor(graph: Any, shape: Any, tensor_type: int, quantization: Any) -> int:
+    """Add a tensor that is computed; its index."""
     tensor = schema.TensorT()
     tensor.shape, tensor.type, tensor.quantization = shape, tensor_type, quantization
     tensor.buffer = 0  # by convention the empty one: the tensor is computed
@@ -150,7 +151,19 @@ def _add_tensor(graph: Any, shape: Any, tensor_type: int, quantization: Any) -> 
     return len(graph.tensors) - 1
 
 
-def _operator(model: Any, builtin: int, source: int, target: int) -> Any:
+def add_constant(model: Any, value: np.ndarray, tensor_type: int, quantization: Any) -> int:
+    """Add a constant tensor; its index."""
+    graph = model.subgraphs[0]
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(value.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    index = add_tensor(graph, list(value.shape), tensor_type, quantization)
+    graph.tensors[index].buffer = len(model.buffers) - 1
+    return index
+
+
+def new_operator(model: Any, builtin: int, source: int, target: int) -> Any:
+    """An operator of version 1 with one input and one output, which is not in the graph yet."""
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = builtin
     code.version = 1
@@ -166,9 +179,9 @@ def described(content: bytes, card: ModelCard) -> bytes:
     model = unpack(content)
     graph = model.subgraphs[0]
     graph.tensors[graph.inputs[0]].name = INPUT_NAME.encode()
-    graph.tensors[graph.outputs[0]].name = OUTPUT_NAME.encode()
+    graph.tensors[graph.outputs[0]].name = card.output.encode()
     model.description = f"{card.name}, made by hemline".encode()
-    model.signatureDefs = [_signature(graph)]
+    model.signatureDefs = [_signature(graph, card.output)]
     kept = [entry for entry in model.metadata or [] if entry.name.decode() in _KEPT_METADATA]
     data_of = {entry.name: model.buffers[entry.buffer].data for entry in kept}
     used = {int(tensor.buffer) for tensor in graph.tensors}
@@ -183,10 +196,10 @@ def described(content: bytes, card: ModelCard) -> bytes:
     return packed + _archive(card.replace(network_sha256=checksum))
 
 
-def _signature(graph: Any) -> Any:
+def _signature(graph: Any, output_name: str) -> Any:
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
-    edges = ((INPUT_NAME, graph.inputs[0]), (OUTPUT_NAME, graph.outputs[0]))
+    edges = ((INPUT_NAME, graph.inputs[0]), (output_name, graph.outputs[0]))
     maps = []
     for name, index in edges:
         entry = schema.TensorMapT()

@@ -25,13 +25,13 @@ Field = tuple[int, str, Any]  # slot, kind, value
 
 
 def metadata_buffer(card: ModelCard) -> bytes:
-    """`ModelMetadata` for a classifier that takes uint8 pixels and answers with logits."""
+    """`ModelMetadata` for a classifier that takes uint8 pixels."""
     builder = flatbuffers.Builder(1024)
     subgraph = _table(
         builder,
         [
             (2, "offset", _vector(builder, [_input(builder, card)])),
-            (3, "offset", _vector(builder, [_output(builder)])),
+            (3, "offset", _vector(builder, [_output(builder, card.output)])),
         ],
     )
     root = _table(
@@ -75,8 +75,12 @@ def _input(builder: Any, card: ModelCard) -> int:
     )
 
 
-def _output(builder: Any) -> int:
-    """TensorMetadata of the logits, with the file that names them."""
+def _output(builder: Any, name: str) -> int:
+    """TensorMetadata of the logits or probabilities, with the file that names them."""
+    meanings = {
+        "logits": "Softmax of these gives the confidence",
+        "probabilities": "The confidence in each class, 0 to 1",
+    }
     labels = _table(
         builder,
         [
@@ -88,8 +92,8 @@ def _output(builder: Any) -> int:
     return _table(
         builder,
         [
-            (0, "offset", builder.CreateString("logits")),
-            (1, "offset", builder.CreateString("Softmax of these gives the confidence")),
+            (0, "offset", builder.CreateString(name)),
+            (1, "offset", builder.CreateString(meanings[name])),
             (6, "offset", _vector(builder, [labels])),
         ],
     )

@@ -18,6 +18,7 @@ from hemline.backends.litert import LiteRtBackend
 from hemline.backends.onnxruntime import OnnxRuntimeBackend
 from hemline.card import ModelCard
 from hemline.errors import ModelError
+from hemline.scores import softmax
 from hemline_convert import tflite_file
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -36,10 +37,12 @@ _WEIGHT_TYPES = {
     "float16": np.float16,
     "dynamic_range": np.int8,
     "int8": np.int8,
+    "mediapipe": np.int8,
 }
 # Largest difference to Keras in the logits that a float32 file may have: float arithmetic in another
 # order differs by about 1e-5 of the largest logit.
 _FLOAT_TOLERANCE = 1e-3
+_PROBABILITY_TOLERANCE = 1e-5  # softmax in float32 beside one in float64
 
 
 def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:
@@ -64,19 +67,23 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
             if got != wanted:
                 what = tflite_file.operator_and_layer(model, operator)
                 raise _not_as_claimed(name, kind, f"the weights of a {what}, are {got}")
-    if kind == "int8":
-        _verify_int8_operators(name, model)
+    if wanted == np.int8 and kind != "dynamic_range":
+        _verify_int8_operators(name, model, with_softmax=kind == "mediapipe")
     return backend
 
 
-def _verify_int8_operators(name: str, model: Any) -> None:
-    """Only the two operators at the ends may know other types.
+def _verify_int8_operators(name: str, model: Any, *, with_softmax: bool) -> None:
+    """Only the operators at the ends may know other types.
 
     An operator that is left in float stands between a DEQUANTIZE and a QUANTIZE; it is the one to be named.
     """
     graph = model.subgraphs[0]
-    ends = ("QUANTIZE", "DEQUANTIZE")
+    ends: tuple[str, ...] = ("QUANTIZE", "DEQUANTIZE")
     outer = {int(index) for index in (*graph.inputs, *graph.outputs)}
+    last = graph.operators[-1]
+    if with_softmax and tflite_file.operator_name(model, last) == "SOFTMAX":
+        ends = (*ends, "SOFTMAX")
+        outer.add(int(last.inputs[0]))
     for operator in sorted(
         graph.operators, key=lambda o: tflite_file.operator_name(model, o) in ends
     ):
@@ -175,6 +182,35 @@ def verify_same_quantized_network(
                 f"a logit is {error / step:.1f} steps away from the TFLite file's, and at most "
                 f"{allowed} can be rounding",
             )
+
+
+def verify_same_probabilities(
+    name: str,
+    backend: Backend,
+    logits: NDArray[np.float32],
+    tensors: NDArray[np.uint8],
+    temperature: float,
+) -> None:
+    """Check the file for MediaPipe against the logits of the int8 file.
+
+    Args:
+        name: Of the file.
+        backend: The file, opened.
+        logits: float32, (N, classes), of the int8 TFLite file on the same tensors.
+        tensors: uint8, (N, H, W, 1 or 3); grey ones are given to the file as RGB.
+        temperature: Of the card of the int8 file.
+
+    Raises:
+        ModelError: A probability differs by more than rounding.
+    """
+    shape = (len(tensors), *backend.input.shape[1:])
+    pixels = np.ascontiguousarray(np.broadcast_to(tensors, shape))
+    candidate = np.concatenate([backend.run(picture[None]) for picture in pixels])
+    error = float(np.abs(candidate - softmax(logits, temperature)).max())
+    if not error <= _PROBABILITY_TOLERANCE:
+        raise _not_as_claimed(
+            name, "the int8 network", f"a probability differs from the int8 file's by {error:.3g}"
+        )
 
 
 def logit_step(content: bytes) -> float:

@@ -19,6 +19,7 @@ CARD_PROPERTY = "hemline_card"  # key among the metadata_props of an .onnx file
 Color = Literal["gray", "rgb"]
 Resize = Literal["pad", "stretch", "crop"]
 Foreground = Literal["as-is", "light-on-dark"]
+Output = Literal["logits", "probabilities"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ class ModelCard:
         golden_sha256: Content hash of the golden pack that was written with it.
         network_sha256: Checksum of the network in the file (`hemline.integrity`); empty in cards that
             are in no file, and in files from before there was one.
+        output: `logits`, or `probabilities` in a file for clients that show what the network gives: its
+            graph ends in softmax, and the temperature is in it.
     """
 
     name: str
@@ -117,6 +120,7 @@ class ModelCard:
     activation_ranges: tuple[dict[str, Any], ...] = ()
     golden_sha256: str = ""
     network_sha256: str = ""
+    output: Output = "logits"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
@@ -141,12 +145,18 @@ class ModelCard:
                 f"the checksum of the network is {self.network_sha256!r}",
                 "it must be text of 64 hexadecimal digits, or left out",
             )
+        _one_of("output", self.output, Output)
 
     def to_json(self) -> str:
         """The card as indented JSON, the same text for the same card."""
         content = {"format": CARD_FORMAT, **dataclasses.asdict(self)}
-        for name in ("network_sha256", "activation_ranges"):
-            if not content[name]:  # as it was before there was one: the same card, the same text
+        # As it was before there were these: the same card, the same text.
+        for name, default in (
+            ("network_sha256", ""),
+            ("activation_ranges", ()),
+            ("output", "logits"),
+        ):
+            if content[name] == default:
                 del content[name]
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 

@@ -55,6 +55,7 @@ def load_model(
         )
     check_fit(path, card, opened)
     opened.feed(card.normalization)
+    opened.gives_probabilities = card.output == "probabilities"
     return LoadedModel(path, card, opened)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+_LEAST_PROBABILITY = np.float32(2.0**-126)
 
 
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
@@ -28,6 +30,15 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[n
     np.exp(probabilities, out=probabilities)
     probabilities /= np.add.reduce(probabilities, axis=-1, keepdims=True)
     return probabilities
+
+
+def log_probabilities(probabilities: NDArray[Any]) -> NDArray[Any]:
+    """Logits that softmax turns into these probabilities, of the same type.
+
+    A zero, which a softmax in float32 can give, becomes the logarithm of the least normal float32.
+    """
+    logits: NDArray[Any] = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
+    return logits
 
 
 def top_k(

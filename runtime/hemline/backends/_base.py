@@ -9,6 +9,7 @@ import numpy as np
 
 from hemline.card import Normalization
 from hemline.errors import ModelError
+from hemline.scores import log_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class Backend(ABC):
         card_json: The model card inside the file, or None.
         input: The input tensor.
         output: The output tensor.
+        gives_probabilities: Whether the network ends in softmax, by its card.
     """
 
     name: ClassVar[str]
@@ -64,22 +66,29 @@ class Backend(ABC):
         self._normalization = normalization
 
     _normalization = Normalization()
+    gives_probabilities: bool = False
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits of one picture.
 
         Args:
-            pixels: uint8, the input's shape, 0–255.
+            pixels: uint8, the input's shape, 0–255; or grey for a network that `gives_probabilities` and
+                takes RGB.
 
         Returns:
-            float32, (classes,), dequantized if the output is an integer tensor. The caller may
-            keep it.
+            float32, (classes,), dequantized if the output is an integer tensor, and the logarithm if
+            it is probabilities, since softmax of that gives them back. The caller may keep it.
         """
+        if self.gives_probabilities:
+            pixels = np.ascontiguousarray(np.broadcast_to(pixels, self.input.shape))
         raw = self.run(pixels if self.input.dtype == np.uint8 else self._converted(pixels))
-        if self.output.dtype == np.float32:
-            return raw.reshape(-1)
-        values = raw.reshape(-1).astype(np.float32)
-        return (values - np.float32(self.output.zero_point)) * np.float32(self.output.scale)
+        values = raw.reshape(-1)
+        if self.output.dtype != np.float32:
+            shifted = values.astype(np.float32) - np.float32(self.output.zero_point)
+            values = shifted * np.float32(self.output.scale)
+        if self.gives_probabilities:
+            values = log_probabilities(values)
+        return values
 
     def _converted(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
         """Pixels for a float32 or int8 input."""

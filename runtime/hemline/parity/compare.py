@@ -30,7 +30,7 @@ from hemline.parity.reference import BLOCK, Reference, Tensors
 from hemline.parity.result import Flip, Gate, ParityReport, ScoreErrors
 from hemline.parity.verdict import Measured, failures_of, notes_of
 from hemline.progress import progress
-from hemline.scores import softmax
+from hemline.scores import log_probabilities, softmax
 
 if TYPE_CHECKING:
     from hemline.modelfile import LoadedModel
@@ -53,6 +53,7 @@ def compare(
     if isinstance(reference, GoldenPack):
         reference = Reference.from_pack(reference, f"golden pack of {reference.card.name}")
     refuse_other_labels(candidate, reference)
+    candidate, remarks = given_the_tensors_of(reference.card, candidate)
     found = _scan(candidate, reference)
     answers = answers_of(found.scores)
     own_tensors = answers_of(found.scores_on_expected)
@@ -89,11 +90,32 @@ def compare(
         logit_errors=logit_errors,
         probability_errors=probability_errors,
         flips=_flips(candidate.card, reference, answers, probabilities),
-        notes=notes_of(measured, candidate.card, reference),
+        notes=(*remarks, *notes_of(measured, candidate.card, reference)),
         failures=failures_of(measured, gate),
         gate=gate,
         answers=answers,
     )
+
+
+def given_the_tensors_of(
+    card: ModelCard, candidate: LoadedModel
+) -> tuple[LoadedModel, tuple[str, ...]]:
+    """A file for a client with a preprocessing of its own, as if its pictures were prepared for `card`.
+
+    The client's preprocessing is not ours to check; the network behind it is.
+
+    Returns:
+        The candidate, and what the reader should know; any other candidate as it is.
+    """
+    own = candidate.card.input
+    if own == card.input or own.size_wh != card.input.size_wh or candidate.card.output == "logits":
+        return candidate, ()
+    remark = (
+        "it was given the reference's tensors, since its client prepares pictures in a way of its own: "
+        f"resized by the rule {own.resize!r} and not {card.input.resize!r}"
+    )
+    own_card = candidate.card.replace(input=card.input)
+    return candidate._replace(card=own_card), (remark,)
 
 
 def refuse_other_labels(candidate: LoadedModel, reference: Reference) -> None:
@@ -185,8 +207,11 @@ def _score_errors(
     if fine.any():
         probabilities[fine] = softmax(found.scores[fine], candidate.card.temperature)
     expected = softmax(reference.scores, reference.card.temperature)
+    logits: NDArray[np.floating] = reference.scores
+    if candidate.card.output == "probabilities":
+        logits = log_probabilities(expected)
     return (
-        _errors(reference.scores[fine], found.scores[fine]),
+        _errors(logits[fine], found.scores[fine]),
         _errors(expected[fine], probabilities[fine]),
         probabilities,
     )
