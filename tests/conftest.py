@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +33,58 @@ def find_spec(name, path=None, target=None):
     return None if name.partition(".")[0] in hidden else find(name, path, target)
 importlib.machinery.PathFinder.find_spec = find_spec
 """
+
+
+class Environment:
+    """An empty virtual environment."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder, with_pip=True)
+        self._bin = folder / ("Scripts" if os.name == "nt" else "bin")
+
+    @staticmethod
+    def run(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a program away from the source tree, with nothing of this environment."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        settings = {"cwd": Path(sys.prefix), "timeout": 600, "env": clean, **options}
+        return subprocess.run(
+            [str(word) for word in command],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            **settings,
+        )
+
+    def install(self, *arguments: object) -> None:
+        done = self.python("-m", "pip", "install", "--quiet", *arguments)
+        if "No matching distribution" in done.stderr or "ConnectionError" in done.stderr:
+            pytest.skip(f"the package index does not have what is needed: {done.stderr[-300:]}")
+        assert done.returncode == 0, done.stderr
+
+    def python(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return self.run(self._bin / "python", *arguments, **options)
+
+    def python_offline(
+        self, *arguments: object, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """The same without a network, where the system lets that be taken away."""
+        alone = ("unshare", "--map-root-user", "--net")
+        if shutil.which("unshare") is None or self.run(*alone, "true").returncode:
+            return self.python(*arguments, **options)
+        return self.run(*alone, self._bin / "python", *arguments, **options)
+
+    def hemline(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return self.run(self._bin / "hemline", *arguments)
+
+    def packages(self) -> set[str]:
+        listed = self.python("-m", "pip", "list", "--format", "json").stdout
+        return {package["name"].lower().replace("_", "-") for package in json.loads(listed)}
+
+
+@pytest.fixture(scope="session")
+def environment_type() -> type[Environment]:
+    """Makes environments of their own for packages that must not be in this one."""
+    return Environment
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -23,50 +20,12 @@ ROOT = Path(__file__).parents[1]
 CONSTRAINTS = ROOT / "constraints" / "tested.txt"
 
 
-def run(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a program away from the source tree, with nothing of this environment."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    return subprocess.run(
-        [str(word) for word in command],
-        capture_output=True,
-        text=True,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        timeout=600,
-        **{"cwd": Path(sys.prefix), **options},
-    )
-
-
-class Environment:
-    """An empty virtual environment."""
-
-    def __init__(self, folder: Path) -> None:
-        venv.create(folder, with_pip=True)
-        self._bin = folder / ("Scripts" if os.name == "nt" else "bin")
-
-    def install(self, *arguments: object) -> None:
-        done = self.python("-m", "pip", "install", "--quiet", *arguments)
-        if "No matching distribution" in done.stderr or "ConnectionError" in done.stderr:
-            pytest.skip(f"the package index does not have what is needed: {done.stderr[-300:]}")
-        assert done.returncode == 0, done.stderr
-
-    def python(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        return run(self._bin / "python", *arguments, **options)
-
-    def hemline(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return run(self._bin / "hemline", *arguments)
-
-    def packages(self) -> set[str]:
-        listed = self.python("-m", "pip", "list", "--format", "json").stdout
-        return {package["name"].lower().replace("_", "-") for package in json.loads(listed)}
-
-
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(environment_type: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from this tree."""
     pytest.importorskip("build")
     out = tmp_path_factory.mktemp("dist")
-    done = run(
+    done = environment_type.run(
         sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -75,9 +34,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def bare(environment_type: Any, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What `pip install hemline` gives."""
-    environment = Environment(tmp_path_factory.mktemp("bare") / "venv")
+    environment = environment_type(tmp_path_factory.mktemp("bare") / "venv")
     environment.install("--constraint", CONSTRAINTS, wheel)
     return environment
 
@@ -137,11 +96,11 @@ def test_the_base_install_is_typed_and_has_no_tests_in_it(bare):
 
 
 @pytest.fixture(scope="module")
-def old(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def old(environment_type: Any, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A Raspberry Pi with tflite-runtime, which wants Python up to 3.11 and NumPy below 2."""
     if sys.version_info >= (3, 12):
         pytest.skip("there is no tflite-runtime for this Python")
-    environment = Environment(tmp_path_factory.mktemp("old") / "venv")
+    environment = environment_type(tmp_path_factory.mktemp("old") / "venv")
     environment.install(
         "tflite-runtime==2.14.0", "numpy<2", "opencv-python-headless<4.12", "tqdm"
     )  # fmt: skip

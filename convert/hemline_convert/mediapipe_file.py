@@ -1,7 +1,8 @@
 """The int8 network for MediaPipe's Image Classifier and other clients that know no model card.
 
-They give the network RGB pixels and show what it answers as it is, so the way from colour to grey goes in
-front of it and the softmax behind it. Between the two it is the network of the int8 file, untouched.
+They give the network RGB pixels and show what it answers as it is. So what `hemline.preprocess` does to
+pixels goes in front of it, from colour to grey and from bright ground to dark, and the softmax behind it.
+Between the two it is the network of the int8 file, untouched.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from hemline.card import InputSpec, ModelCard
 from hemline_convert import tflite_file
+from hemline_convert.dark_ground import put_ground_on_black
 
 # 0.299, 0.587 and 0.114, which OpenCV's BGR2GRAY has too (ITU-R BT.601), as whole numbers from −127 to 127
 # over their sum: of all that fit none is nearer, and none is off by more than 0.00014.
@@ -20,7 +22,7 @@ GRAY_WEIGHTS_RGB = (55, 108, 21)
 
 
 def card_for_mediapipe(card: ModelCard) -> ModelCard:
-    """The card of the file: pictures in colour, stretched and not inverted, as MediaPipe does it."""
+    """The card of the file: pictures in colour, stretched as MediaPipe does it; the rest is in the graph."""
     return card.replace(
         input=InputSpec(card.input.size_wh, "rgb", "stretch", "as-is"),
         output="probabilities",
@@ -42,10 +44,14 @@ def mediapipe_tflite(int8: bytes, card: ModelCard) -> bytes:
     graph = model.subgraphs[0]
     if card.input.color == "gray":
         _put_gray_conversion_in_front(model)
+    if card.input.foreground == "light-on-dark":
+        put_ground_on_black(model, place=2 if card.input.color == "gray" else 1)
     logits = graph.outputs[0]
     shape = graph.tensors[logits].shape
     probabilities = tflite_file.add_tensor(graph, shape, schema.TensorType.FLOAT32, None)
-    softmax = tflite_file.new_operator(model, schema.BuiltinOperator.SOFTMAX, logits, probabilities)
+    softmax = tflite_file.new_operator(
+        model, schema.BuiltinOperator.SOFTMAX, [logits], [probabilities]
+    )
     softmax.builtinOptionsType = schema.BuiltinOptions.SoftmaxOptions
     softmax.builtinOptions = schema.SoftmaxOptionsT()
     softmax.builtinOptions.beta = 1 / card.temperature
@@ -70,21 +76,21 @@ def _put_gray_conversion_in_front(model: Any) -> None:
     rgb = tflite_file.add_tensor(graph, pixels.shape, kinds.INT8, graph.tensors[gray].quantization)
     weight_scale = 1 / sum(GRAY_WEIGHTS_RGB)
     weights = np.array(GRAY_WEIGHTS_RGB, np.int8).reshape(1, 1, 1, 3)
-    conversion = tflite_file.new_operator(model, schema.BuiltinOperator.CONV_2D, rgb, gray)
-    conversion.inputs += [
+    bias, bias_scale = np.zeros(1, np.int32), input_scale * weight_scale
+    sources = [
+        rgb,
         tflite_file.add_constant(model, weights, kinds.INT8, _per_channel(weight_scale)),
-        tflite_file.add_constant(
-            model, np.zeros(1, np.int32), kinds.INT32, _per_channel(input_scale * weight_scale)
-        ),
+        tflite_file.add_constant(model, bias, kinds.INT32, _per_channel(bias_scale)),
     ]
+    conversion = tflite_file.new_operator(model, schema.BuiltinOperator.CONV_2D, sources, [gray])
     conversion.builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
     conversion.builtinOptions = schema.Conv2DOptionsT()
     conversion.builtinOptions.strideH = conversion.builtinOptions.strideW = 1
     quantize.outputs = [rgb]
     for index, name in ((rgb, b"rgb_int8"), (gray, b"gray_int8")):
         graph.tensors[index].name = name
-    for place, name in ((1, b"gray_weights"), (2, b"gray_bias")):
-        graph.tensors[conversion.inputs[place]].name = name
+    for index, name in zip(sources[1:], (b"gray_weights", b"gray_bias"), strict=True):
+        graph.tensors[index].name = name
     graph.operators = [quantize, conversion, *rest]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
@@ -135,8 +136,8 @@ def with_uint8_input_and_float_output(content: bytes) -> bytes:
     first = add_tensor(graph, inner_in.shape, schema.TensorType.UINT8, quantization)
     last = add_tensor(graph, inner_out.shape, schema.TensorType.FLOAT32, None)
     builtin = schema.BuiltinOperator
-    quantize = new_operator(model, builtin.QUANTIZE, first, graph.inputs[0])
-    dequantize = new_operator(model, builtin.DEQUANTIZE, graph.outputs[0], last)
+    quantize = new_operator(model, builtin.QUANTIZE, [first], [graph.inputs[0]])
+    dequantize = new_operator(model, builtin.DEQUANTIZE, [graph.outputs[0]], [last])
     graph.operators = [quantize, *graph.operators, dequantize]
     graph.inputs, graph.outputs = [first], [last]
     return pack(model)
@@ -162,16 +163,25 @@ def add_constant(model: Any, value: np.ndarray, tensor_type: int, quantization: 
     return index
 
 
-def new_operator(model: Any, builtin: int, source: int, target: int) -> Any:
-    """An operator of version 1 with one input and one output, which is not in the graph yet."""
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = builtin
-    code.version = 1
-    model.operatorCodes.append(code)
+def new_operator(
+    model: Any, builtin: int, sources: Sequence[int], targets: Sequence[int], version: int = 1
+) -> Any:
+    """An operator from tensors to tensors, by index, which is not in the graph yet."""
     operator = schema.OperatorT()
-    operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs, operator.outputs = [source], [target]
+    operator.opcodeIndex = _operator_code(model, builtin, version)
+    operator.inputs, operator.outputs = list(sources), list(targets)
     return operator
+
+
+def _operator_code(model: Any, builtin: int, version: int) -> int:
+    for index, code in enumerate(model.operatorCodes):
+        if (code.builtinCode, code.version, code.customCode) == (builtin, version, None):
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.version = builtin, version
+    code.deprecatedBuiltinCode = min(builtin, 127)  # a byte; 127 says that it is in the other field
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
 
 
 def described(content: bytes, card: ModelCard) -> bytes:
@@ -219,12 +229,16 @@ def _add_metadata(model: Any, name: bytes, data: Any) -> None:
 
 
 def _archive(card: ModelCard) -> bytes:
-    """Labels (stored, as other readers expect) and the card (deflated) as a zip."""
+    """Labels (stored, as other readers expect) and the card as a zip.
+
+    MediaPipe refuses an archive with a deflated member, so the card is stored too in a file that is for it.
+    """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         labels = "".join(f"{label}\n" for label in card.labels)
         archive.writestr(zipfile.ZipInfo(LABELS_MEMBER, _ZIP_DATE), labels)
         member = zipfile.ZipInfo(CARD_MEMBER, _ZIP_DATE)
-        member.compress_type = zipfile.ZIP_DEFLATED
+        if card.output == "logits":
+            member.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(member, card.to_json())
     return file.getvalue()

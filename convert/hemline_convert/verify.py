@@ -92,7 +92,7 @@ def _verify_int8_operators(name: str, model: Any, *, with_softmax: bool) -> None
             if index < 0 or (what in ends and int(index) in outer):
                 continue
             got = tflite_file.dtype_of(graph.tensors[index])
-            if got not in (np.int8, np.int32):
+            if got not in (np.int8, np.int32, np.bool_):
                 what = tflite_file.operator_and_layer(model, operator)
                 raise _not_as_claimed(name, "int8", f"a tensor of {what}, is {got}")
 

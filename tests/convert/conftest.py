@@ -47,7 +47,7 @@ def made(keras_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     config = ConversionConfig(
         model=keras_model,
         out=out,
-        tflite=("float32", "float16", "dynamic_range", "int8"),
+        tflite=("float32", "float16", "dynamic_range", "int8", "mediapipe"),
         onnx=("float32", "int8"),
         data="drawn",
         calibration_images=100,

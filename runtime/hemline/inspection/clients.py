@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 from hemline.inspection.network import Network, Tensor
 
+_MEDIAPIPE_REMARK = (
+    "it stretches pictures to the input's size: give it square ones, or a region_of_interest"
+)
+
 
 @dataclass(frozen=True)
 class Client:
@@ -18,14 +22,25 @@ class Client:
     Attributes:
         name: Of the program.
         refusals: Why it does not take the file; empty if nothing speaks against it.
+        remark: What one should know of a client that takes it.
     """
 
     name: str
     refusals: tuple[str, ...]
+    remark: str = ""
 
 
-def clients_of_tflite(network: Network, has_metadata: bool, has_labels: bool) -> list[Client]:
-    """Programs that take `.tflite` files."""
+def clients_of_tflite(
+    network: Network, *, has_metadata: bool, has_labels: bool, has_compressed_members: bool
+) -> list[Client]:
+    """Programs that take `.tflite` files.
+
+    Args:
+        network: The main graph.
+        has_metadata: Whether the file describes itself in TFLite metadata.
+        has_labels: Whether `labels.txt` is in it.
+        has_compressed_members: Whether a file that is packed into it is compressed.
+    """
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         return []
     image, answer = network.tensors[network.inputs[0]], network.tensors[network.outputs[0]]
@@ -43,8 +58,10 @@ def clients_of_tflite(network: Network, has_metadata: bool, has_labels: bool) ->
         mediapipe.append("without SOFTMAX at the end its scores are no probabilities")
     if not (has_metadata and has_labels):
         mediapipe.append("without labels.txt and metadata its classes have no names")
+    if has_compressed_members:
+        mediapipe.append("it refuses the compressed card (hemline convert --mediapipe stores it)")
     return [
-        Client("MediaPipe Image Classifier", tuple(mediapipe)),
+        Client("MediaPipe Image Classifier", tuple(mediapipe), _MEDIAPIPE_REMARK),
         Client("LiteRT.js (browser)", tuple(_litert_js(image, answer))),
         Client("OpenCV cv2.dnn", tuple(_opencv(network))),
         Client("microcontrollers (int8 in, out)", tuple(_microcontroller(network, image, answer))),

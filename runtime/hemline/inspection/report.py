@@ -12,6 +12,7 @@ from typing import Any
 
 from hemline.card import CARD_PROPERTY, ModelCard
 from hemline.errors import CardError, ModelError
+from hemline.inspection.archive import read_archive
 from hemline.inspection.clients import Client, clients_of_onnx, clients_of_tflite
 from hemline.inspection.from_keras import Layer, layers_of_keras
 from hemline.inspection.from_onnx import network_of_onnx
@@ -134,8 +135,7 @@ def inspect_model(model: str | Path) -> Inspection:
 def _of_tflite(path: str, content: bytes) -> Inspection:
     model = read_tflite(path, content)
     network = network_of_tflite(model)
-    members = _members(content)
-    archive_at = members.pop("", len(content))
+    archive = read_archive(content)
     used: dict[int, str] = {}
     for tensor in model.graphs[0].tensors:
         if tensor.is_constant:
@@ -144,10 +144,10 @@ def _of_tflite(path: str, content: bytes) -> Inspection:
     for number, role in used.items():
         sizes[role] += len(model.buffers[number])
     metadata = sum(len(data) for data in model.metadata.values())
-    sizes["graph"] = archive_at - sum(sizes.values()) - metadata
-    labels = members.get(LABELS_MEMBER, 0)
+    sizes["graph"] = archive.start - sum(sizes.values()) - metadata
+    labels = archive.sizes.get(LABELS_MEMBER, 0)
     sizes |= {"metadata": metadata, "labels": labels}
-    sizes["card"] = len(content) - archive_at - labels
+    sizes["card"] = len(content) - archive.start - labels
     has_metadata = _METADATA_NAME in model.metadata
     has_int8 = any(tensor.type_name == "INT8" for tensor in network.tensors.values())
     return _inspection(
@@ -158,7 +158,14 @@ def _of_tflite(path: str, content: bytes) -> Inspection:
         network=network,
         graphs=len(model.graphs),
         needs=tuple(needs_of_tflite(network.operators, has_int8=has_int8)),
-        clients=tuple(clients_of_tflite(network, has_metadata, LABELS_MEMBER in members)),
+        clients=tuple(
+            clients_of_tflite(
+                network,
+                has_metadata=has_metadata,
+                has_labels=LABELS_MEMBER in archive.sizes,
+                has_compressed_members=archive.is_compressed,
+            )
+        ),
     )
 
 
@@ -198,8 +205,7 @@ def _of_keras(path: str, content: bytes) -> Inspection:
             f"{path} is no Keras model: it is cut off, damaged or another kind of file ({error})",
             "copy the model again, or save it again with model.save('NAME.keras')",
         ) from error
-    members = _members(content)
-    members.pop("", None)
+    members = read_archive(content).sizes
     sizes = {"weights": members.get("model.weights.h5", 0), "graph": members.get("config.json", 0)}
     sizes["card"] = members.get(CARD_MEMBER, 0)
     sizes["metadata"] = len(content) - sum(sizes.values())
@@ -254,19 +260,6 @@ def _inspection(
         needs=needs,
         clients=clients,
     )
-
-
-def _members(content: bytes) -> dict[str, int]:
-    """Packed bytes of the members of a zip archive by name; "" has the place where it begins."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, RuntimeError):  # a changed bit can ask for a newer zip
-        return {}
-    sizes = {member.filename: member.compress_size for member in members}
-    if members:
-        sizes[""] = min(member.header_offset for member in members)
-    return sizes
 
 
 def _network_json(network: Network | None) -> dict[str, Any]:

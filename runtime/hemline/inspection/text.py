@@ -209,7 +209,11 @@ def _layers(inspection: Inspection) -> list[str]:
 
 def _clients(inspection: Inspection) -> list[str]:
     rows = [
-        (client.name, "no" if client.refusals else "yes", "; ".join(client.refusals))
+        (
+            client.name,
+            "no" if client.refusals else "yes",
+            "; ".join(client.refusals) or client.remark,
+        )
         for client in inspection.clients
     ]
     return _columns(("program", "takes it", ""), rows, "<<<")

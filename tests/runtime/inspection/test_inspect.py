@@ -239,7 +239,9 @@ def test_a_file_that_all_clients_take_has_no_refusals_and_others_name_theirs():
             Operator(last, 1, ("o",), ("o",), 0),
         )
         network = Network(tensors, operators, ("i",), ("o",), {})
-        found = clients_of_tflite(network, has_metadata=True, has_labels=True)
+        found = clients_of_tflite(
+            network, has_metadata=True, has_labels=True, has_compressed_members=False
+        )
         return {client.name.split()[0]: client.refusals for client in found}
 
     assert clients("UINT8", "UINT8", "SOFTMAX")["MediaPipe"] == ()
