@@ -51,6 +51,10 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
         return schema.BufferEnd(builder)
 
 
+def _deprecated_code(builtin: int) -> int:
+    return min(builtin, 127)  # a byte; 127 says that the operator is in the newer field
+
+
 def unpack(content: bytes) -> Any:
     """The model as mutable objects (`schema.ModelT`), every buffer with its data.
 
@@ -71,6 +75,10 @@ def pack(model: Any) -> bytes:
         aligned = _AlignedBuffer()
         aligned.data = buffer.data
         model.buffers[index] = aligned
+    for code in model.operatorCodes:  # the quantizer leaves out what runtimes before 2.4 look at
+        code.deprecatedBuiltinCode = _deprecated_code(
+            max(code.builtinCode, code.deprecatedBuiltinCode)
+        )
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
@@ -179,7 +187,6 @@ def _operator_code(model: Any, builtin: int, version: int) -> int:
             return index
     code = schema.OperatorCodeT()
     code.builtinCode, code.version = builtin, version
-    code.deprecatedBuiltinCode = min(builtin, 127)  # a byte; 127 says that it is in the other field
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
 

@@ -1,7 +1,8 @@
 """Which other programs take a file, and why not: rules that were found by trying each of them.
 
-Tried were MediaPipe Tasks 1.2, LiteRT.js 2.5, onnxruntime-web 1.30 and OpenCV 5.0. A client that is not
-refused here for a reason may still have one of its own.
+Tried were MediaPipe Tasks 1.2, LiteRT.js 2.5, onnxruntime-web 1.30 and OpenCV 5.0, with each kind of file
+that `hemline convert` writes; `tests/convert/test_other_clients.py` runs those that are in Python. A client
+that is not refused here for a reason may still have one of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from hemline.inspection.network import Network, Tensor
 
 _MEDIAPIPE_REMARK = (
     "it stretches pictures to the input's size: give it square ones, or a region_of_interest"
+)
+
+_ONNX_RUNTIME_REMARK = (
+    "on x86-64 without VNNI its sums saturate, unless session.x64quantprecision is 1"
 )
 
 
@@ -63,14 +68,20 @@ def clients_of_tflite(
     return [
         Client("MediaPipe Image Classifier", tuple(mediapipe), _MEDIAPIPE_REMARK),
         Client("LiteRT.js (browser)", tuple(_litert_js(image, answer))),
-        Client("OpenCV cv2.dnn", tuple(_opencv(network))),
+        Client(
+            "OpenCV cv2.dnn",
+            tuple(_opencv(network)),
+            "it wants pixels as float32, (1, channels, height, width)",
+        ),
         Client("microcontrollers (int8 in, out)", tuple(_microcontroller(network, image, answer))),
     ]
 
 
 def clients_of_onnx(network: Network) -> list[Client]:
     """Programs that take `.onnx` files."""
+    quantized = any(tensor.scales for tensor in network.tensors.values())
     return [
+        Client("ONNX Runtime by itself", (), _ONNX_RUNTIME_REMARK if quantized else ""),
         Client("onnxruntime-web (browser)", ()),
         Client("OpenCV cv2.dnn", tuple(_opencv(network))),
     ]

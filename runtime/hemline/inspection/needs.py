@@ -5,6 +5,10 @@ For `.tflite` files TensorFlow says since which release each version of an opera
 below has the operators that image classifiers use. For `.onnx` files ONNX Runtime says which operator set
 each of its releases knows (onnxruntime.ai/docs/reference/compatibility), and ONNX which version of
 the format came with which operator set (onnx/docs/Versioning.md).
+
+What is said here was tried with the files of the paper's network: tflite-runtime 2.7 to 2.14, LiteRT 1.0 to
+2.3, TensorFlow 1.14, 2.2 and 2.4, and ONNX Runtime 0.1.4 to 1.32, on x86-64. From 1.2 on ONNX Runtime refuses an
+operator set or a format that is newer than its own, by this very table up to operator set 21.
 """
 
 from __future__ import annotations
@@ -84,6 +88,8 @@ UNPACK 1.11 1.14 2.2 2.3
     if line
 }
 _FIRST_INT8 = "1.15"  # the last of the int8 kernels: QUANTIZE from uint8 to int8
+_FIRST_FLOAT16 = "1.15"  # DEQUANTIZE version 3
+_FIRST_HYBRID_FILTERS = "2.4"  # CONV_2D version 5; 1.14 runs such a file and answers wrongly
 _LAST_TFLITE_RUNTIME = "2.14"
 _FIRST_LITERT = "2.17"  # the release of TensorFlow Lite that LiteRT began from
 
@@ -111,23 +117,37 @@ class Need:
     note: str
 
 
-def needs_of_tflite(operators: Iterable[Operator], *, has_int8: bool) -> list[Need]:
+def needs_of_tflite(
+    operators: Iterable[Operator],
+    *,
+    has_int8: bool,
+    has_float16: bool = False,
+    has_hybrid_filters: bool = False,
+) -> list[Need]:
     """What the operators of a `.tflite` file need.
+
+    The LiteRT quantizer leaves operators at version 1, so that their versions do not tell all.
 
     Args:
         operators: Of the main graph.
-        has_int8: Whether a tensor is int8. The LiteRT quantizer leaves operators at version 1, so
-            that their versions do not tell.
+        has_int8: Whether a tensor is int8.
+        has_float16: Whether weights are float16.
+        has_hybrid_filters: Whether a convolution of float pictures has int8 filters.
     """
     unknown, oldest, because = [], "1.5", "no operator needs more"
-    if has_int8:
-        oldest, because = _FIRST_INT8, "for int8"
+    for is_there, release, what in (
+        (has_int8, _FIRST_INT8, "int8"),
+        (has_float16, _FIRST_FLOAT16, "float16 weights"),
+        (has_hybrid_filters, _FIRST_HYBRID_FILTERS, "int8 filters on float pictures"),
+    ):
+        if is_there:
+            oldest, because = release, f"for {what}"
     for operator in operators:
-        release = _tflite_release(operator)
-        if release is None:
+        needed = _tflite_release(operator)
+        if needed is None:
             unknown.append(f"{operator.name} version {operator.version}")
-        elif _number(release) > _number(oldest):
-            oldest, because = release, f"for {operator.name} version {operator.version}"
+        elif _number(needed) > _number(oldest):
+            oldest, because = needed, f"for {operator.name} version {operator.version}"
     if unknown:
         said = f"not known here: {', '.join(dict.fromkeys(unknown))}"
         names = ("TensorFlow Lite", "tflite-runtime", "LiteRT (ai-edge-litert)")
@@ -138,13 +158,17 @@ def needs_of_tflite(operators: Iterable[Operator], *, has_int8: bool) -> list[Ne
     else:
         said = f"{because} it would have to be {oldest}, and {_LAST_TFLITE_RUNTIME}.0 is the last"
         needs.append(Need("tflite-runtime", None, said))
-    if _number(oldest) <= _number(_FIRST_LITERT):
-        said = f"it began from TensorFlow Lite {_FIRST_LITERT}"
-        needs.append(Need("LiteRT (ai-edge-litert)", "1.0", said))
-    else:
-        said = f"a release that has TensorFlow Lite {oldest} in it, {because}"
-        needs.append(Need("LiteRT (ai-edge-litert)", None, said))
+    needs.append(_need_of_litert(oldest, because, has_float16=has_float16))
     return needs
+
+
+def _need_of_litert(oldest: str, because: str, *, has_float16: bool) -> Need:
+    name = "LiteRT (ai-edge-litert)"
+    if _number(oldest) > _number(_FIRST_LITERT):
+        return Need(name, None, f"a release that has TensorFlow Lite {oldest} in it, {because}")
+    if has_float16:
+        return Need(name, "1.4", "1.1 to 1.3 run float16 weights and answer wrongly")
+    return Need(name, "1.0", f"it began from TensorFlow Lite {_FIRST_LITERT}; 1.0 wants NumPy 1")
 
 
 def needs_of_onnx(opsets: dict[str, int], format_version: int) -> list[Need]:

@@ -142,6 +142,16 @@ class Network:
         return dict(Counter(o.name for o in self.operators if self._is_float(o)))
 
     @property
+    def has_hybrid_filters(self) -> bool:
+        """Whether a convolution takes float activations and int8 weights."""
+        pairs = (
+            [self.tensors[key] for key in operator.inputs[:2]]
+            for operator in self.operators
+            if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D")
+        )
+        return any(len(p) == 2 and p[0].is_float and p[1].type_name == "INT8" for p in pairs)
+
+    @property
     def is_fully_int8(self) -> bool:
         """Whether all that computes does so on integers, and there is something that does."""
         works = [o for o in self.operators if o.macs]

@@ -149,7 +149,7 @@ def _of_tflite(path: str, content: bytes) -> Inspection:
     sizes |= {"metadata": metadata, "labels": labels}
     sizes["card"] = len(content) - archive.start - labels
     has_metadata = _METADATA_NAME in model.metadata
-    has_int8 = any(tensor.type_name == "INT8" for tensor in network.tensors.values())
+    types = {tensor.type_name for tensor in network.tensors.values()}
     return _inspection(
         path,
         content,
@@ -157,7 +157,14 @@ def _of_tflite(path: str, content: bytes) -> Inspection:
         sizes=sizes,
         network=network,
         graphs=len(model.graphs),
-        needs=tuple(needs_of_tflite(network.operators, has_int8=has_int8)),
+        needs=tuple(
+            needs_of_tflite(
+                network.operators,
+                has_int8="INT8" in types,
+                has_float16="FLOAT16" in types,
+                has_hybrid_filters=network.has_hybrid_filters,
+            )
+        ),
         clients=tuple(
             clients_of_tflite(
                 network,

@@ -221,6 +221,16 @@ def test_the_oldest_runtime_is_that_of_the_newest_operator(
     assert all(need.note for need in needs)
 
 
+def test_float16_and_filters_on_float_pictures_need_more_than_their_operators_say():
+    """As tried: TensorFlow 2.2 refuses the dynamic range file, LiteRT 1.1 to 1.3 answer float16 wrongly."""
+    operators = [operator("CONV_2D", 1)]
+    hybrid = needs_of_tflite(operators, has_int8=True, has_hybrid_filters=True)
+    assert [need.oldest for need in hybrid] == ["2.4", "2.4", "1.0"]
+    half = needs_of_tflite(operators, has_int8=False, has_float16=True)
+    assert [need.oldest for need in half] == ["1.15", "1.15", "1.4"]
+    assert "wrongly" in half[2].note
+
+
 @pytest.mark.parametrize(
     ("opset", "ir", "oldest"), [(13, 7, "1.6"), (13, 8, "1.9"), (17, 8, "1.12"), (99, 8, None)]
 )
