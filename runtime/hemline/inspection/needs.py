@@ -7,8 +7,8 @@ each of its releases knows (onnxruntime.ai/docs/reference/compatibility), and ON
 the format came with which operator set (onnx/docs/Versioning.md).
 
 What is said here was tried with the files of the paper's network: tflite-runtime 2.7 to 2.14, LiteRT 1.0 to
-2.3, TensorFlow 1.14, 2.2 and 2.4, and ONNX Runtime 0.1.4 to 1.32, on x86-64. From 1.2 on ONNX Runtime refuses an
-operator set or a format that is newer than its own, by this very table up to operator set 21.
+2.3, TensorFlow 1.14, 2.2 and 2.4, and ONNX Runtime 0.1.4 to 1.32, on x86-64. From 1.2 on ONNX Runtime
+refuses an operator set or format newer than its own, by this very table up to operator set 21.
 """
 
 from __future__ import annotations
