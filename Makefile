@@ -23,7 +23,7 @@ check: $(VENV)/.dev ## lint, format and types, as CI has them
 
 models: $(VENV)/.demo ## rebuild the shipped models from RUN=runs/optimized-1 (see CONTRIBUTING.md)
 	cp $(RUN)/model.keras runtime/hemline/models/paper.keras
-	$(BIN)/hemline convert paper --int8 --data fashion-mnist --golden-data drawn \
+	$(BIN)/hemline convert paper --int8 --data fashion-mnist --golden-data drawn --no-report \
 		--out runtime/hemline/models
 
 constraints: $(VENV)/.dev ## pin anew what is tested

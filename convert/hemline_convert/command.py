@@ -38,6 +38,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--golden-images", type=int, default=1000, metavar="N")
     parser.add_argument("--golden-data", help="data of the golden pack, if another than --data")
     parser.add_argument(
+        "--no-report", action="store_true", help="leave out NAME.report.html and NAME.report.json"
+    )
+    parser.add_argument(
         "--out", type=Path, help="folder for the files (default: that of the model)"
     )
     foreign = parser.add_argument_group("for a model that was not trained by hemline")
@@ -75,6 +78,7 @@ def _run(arguments: argparse.Namespace) -> int:
         golden_images=arguments.golden_images,
         golden_data=arguments.golden_data,
         stated=stated,
+        report=not arguments.no_report,
     )
     _report(convert(config), config.out)
     return DONE
@@ -119,6 +123,8 @@ def _report(conversion: Conversion, out: Path) -> None:
         print(f"{path!s:<{width}}  {path.stat().st_size / 1000:8.1f} kB")
     for note in conversion.notes:
         print(f"note: {note}")
+    if conversion.verdict:
+        print(conversion.verdict)
     print(f"next: hemline parity {out}")
 
 

@@ -6,6 +6,7 @@ fails or is interrupted leaves no file half-written, and none that is not what i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -39,9 +40,11 @@ from hemline_convert.calibration import (
 from hemline_convert.keras_source import KerasSource, StatedCard, open_keras
 from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
 from hemline_convert.recipe import QuantizationRecipe
+from hemline_convert.report import ConversionFacts, conversion_page, measure_conversion
 from hemline_convert.static_quantizer import StaticQuantizer
 
 DEFAULT_GOLDEN_IMAGES = 1000
+REPORT_SUFFIXES = (".report.html", ".report.json")
 _CHECKED_IMAGES = 100  # on which the files are compared with each other before they are written
 _VERSIONED = ("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert", "tf2onnx", "onnx")
 
@@ -63,6 +66,7 @@ class ConversionConfig:
         golden_data: Data set of the golden pack, if another than `data`.
         recipe: How int8 files are quantized.
         stated: What the user says of a model without a card.
+        report: Whether to write `NAME.report.html` and `NAME.report.json`; they need a golden pack.
     """
 
     model: Path
@@ -75,6 +79,7 @@ class ConversionConfig:
     golden_data: str | None = None
     recipe: QuantizationRecipe = field(default_factory=QuantizationRecipe)
     stated: StatedCard = field(default_factory=StatedCard)
+    report: bool = False
 
     def __post_init__(self) -> None:
         if not self.tflite and not self.onnx:
@@ -93,14 +98,16 @@ class Conversion:
     """What was written.
 
     Attributes:
-        files: The model files, and last the golden pack if there is one.
+        files: The model files, the golden pack if there is one, and the report if one is asked for.
         card: The card that the files share, but for the quantization.
         notes: What the user should know.
+        verdict: Of the report in one line; empty without one.
     """
 
     files: tuple[Path, ...]
     card: ModelCard
     notes: tuple[str, ...]
+    verdict: str = ""
 
 
 def convert(config: ConversionConfig) -> Conversion:
@@ -121,8 +128,9 @@ def convert(config: ConversionConfig) -> Conversion:
             _check_labels(dataset, card)
         if recipe.calibration != "trained":
             calibration = _calibration_set(config, card, dataset, golden)
-    contents = _Factory(source, card, recipe, calibration, golden).make(config)
-    files = []
+    factory = _Factory(source, card, recipe, calibration, golden)
+    contents = factory.make(config)
+    files, verdict = [], ""
     for suffix, content in contents.items():
         path = config.out / f"{card.name}_{suffix}"
         atomic.write_bytes(path, content)
@@ -130,8 +138,21 @@ def convert(config: ConversionConfig) -> Conversion:
     if golden is not None:
         path = config.out / f"{card.name}{PACK_SUFFIX}"
         golden.save(path)
-        files.append(path)
-    return Conversion(tuple(files), card, tuple(notes))
+        if config.report:
+            facts = measure_conversion(files, golden, path.name, factory.quantizer, recipe)
+            verdict = facts.run.verdict
+            files += [path, *_write_report(config.out / card.name, facts)]
+        else:
+            files.append(path)
+    return Conversion(tuple(files), card, tuple(notes), verdict)
+
+
+def _write_report(stem: Path, facts: ConversionFacts) -> tuple[Path, Path]:
+    page, numbers = Path(f"{stem}{REPORT_SUFFIXES[0]}"), Path(f"{stem}{REPORT_SUFFIXES[1]}")
+    text = json.dumps(facts.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic.write_text(numbers, text + "\n")
+    atomic.write_text(page, conversion_page(facts))
+    return page, numbers
 
 
 def _calibration_set(
@@ -164,7 +185,7 @@ class _Factory:
         self._card = card
         self._recipe = recipe
         self._calibration = calibration
-        self._quantizer = StaticQuantizer(source, calibration)
+        self.quantizer = StaticQuantizer(source, calibration)
         self._samples = self._check_images(calibration, golden)
         self._float: bytes | None = None
 
@@ -234,7 +255,7 @@ class _Factory:
         return self._float
 
     def _int8_tflite(self) -> bytes:
-        return self._quantizer.deployable(self._recipe)
+        return self.quantizer.deployable(self._recipe)
 
     def _card_for(self, kind: str) -> ModelCard:
         quantization: dict[str, Any] = {"kind": kind, "versions": _versions()}
@@ -291,8 +312,8 @@ def _golden_pack(
     notes = []
     if dataset.name != "drawn":  # those the project made itself, and anybody may have them
         notes.append(
-            f"the golden pack holds {len(pack)} pictures of {dataset.name}/{split.name}: mind whose "
-            "they are before you publish it"
+            f"the golden pack holds {len(pack)} pictures of {dataset.name}/{split.name}, and the report "
+            "shows those that flipped: mind whose they are before you publish them"
         )
     if len(pack) < len(indices):
         notes.append(

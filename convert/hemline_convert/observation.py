@@ -88,6 +88,11 @@ class Observations:
         return Ranges(low, high)
 
     @cached_property
+    def histograms(self) -> dict[str, Histogram]:
+        """How often values other than zero occur, by activation."""
+        return self._histograms_of(None)
+
+    @cached_property
     def _extremes(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Smallest and largest values, both (pictures, activations), and the logits."""
         lows, highs, logits = [], [], []

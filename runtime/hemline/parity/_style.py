@@ -32,7 +32,7 @@ thead th { background: var(--panel); color: var(--soft); font-size: .82rem; font
 .overview td { white-space: nowrap; }
 .overview small { display: block; }
 small { color: var(--soft); font-size: .85em; }
-.facts small { white-space: nowrap; }
+.facts td { overflow-wrap: anywhere; } .facts small { white-space: nowrap; }
 ul { margin: .5rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
 .flips { display: grid; gap: .75rem;
   grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
@@ -46,6 +46,15 @@ figcaption dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .5rem; ma
 dt { color: var(--soft); } dd { margin: 0; }
 .kind { font-weight: 600; }
 .lost { color: var(--bad); } .won { color: var(--good); } .other { color: var(--mixed); }
+.matrix th, .matrix td { padding: .3rem .55rem; text-align: right; }
+.runners { margin: .75rem 0; padding-left: 1.8rem; overflow-wrap: anywhere; }
+.runners li::marker { font-weight: 700; }
+.same { color: var(--good); } .near { color: var(--mixed); } .far { color: var(--bad); font-weight: 700; }
+.ranges { display: grid; gap: .75rem; margin-top: .75rem;
+  grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); }
+svg.histogram { display: block; width: 100%; height: 4.5rem; }
+svg .counts { fill: var(--text); fill-opacity: .55; } svg .range { fill: var(--good-ground); }
+svg .ends { stroke: var(--good); stroke-width: 1.5; vector-effect: non-scaling-stroke; fill: none; }
 @media (max-width: 34rem) {
   .facts th { width: 8.5rem; } th, td { padding: .4rem .55rem; } .overview { font-size: .9rem; }
   .facts small { display: block; white-space: normal; }

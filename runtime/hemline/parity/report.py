@@ -49,19 +49,25 @@ def write_report(run: ParityRun, folder: Path) -> Path:
     return path
 
 
-def page(run: ParityRun) -> str:
-    """The whole page as HTML."""
+def page(run: ParityRun, title: str = "hemline parity", sections: Sequence[str] = ()) -> str:
+    """The whole page as HTML.
+
+    Args:
+        run: What was found.
+        title: Of the page, behind the verdict.
+        sections: More HTML, which goes between the overview and the single candidates.
+    """
     state = "pass" if run else "fail"
     body = [f'<h1 class="{state}">{escape(_headline(run))}</h1>']
     body.append(f'<p class="soft">The gate: {escape(str(run.gate))}.</p>')
-    body += [_measurement(found) for found in run.measurements if found.reports]
+    body += [_measurement(found, sections) for found in run.measurements if found.reports]
     if run.errors:
         errors = [f"<b>{escape(e.candidate)}</b>: {escape(e.problem)}" for e in run.errors]
         body.append(f"<h2>Could not be measured</h2>{_list(errors)}")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{state.upper()} – hemline parity</title><style>{STYLE}</style></head>\n<body>\n"
+        f"<title>{state.upper()} – {escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(body).replace(" %", "\N{NO-BREAK SPACE}%")
         + "\n</body></html>\n"
     )
@@ -77,11 +83,12 @@ def _headline(run: ParityRun) -> str:
     return f"FAIL: {len(failed)} of {total} – {', '.join(failed)}"
 
 
-def _measurement(found: Measurement) -> str:
+def _measurement(found: Measurement, sections: Sequence[str]) -> str:
     reference = f"{found.reference.name}: {reference_accuracy(found.reference)}"
     parts = [f'<p class="soft">Reference: {escape(reference)}</p>', _overview(found.reports)]
     if found.pairs:
         parts += ["<h2>Agreement among the candidates</h2>", _matrix(found.reports, found.pairs)]
+    parts += sections
     parts += [_candidate(report, found.reference) for report in found.reports]
     return "\n".join(parts)
 
@@ -103,7 +110,7 @@ def _overview(reports: Sequence[ParityReport]) -> str:
             )
         )
     head = ("", "Model", "Same answer", "Accuracy, 95 %", "Lost", "Size")
-    return _table("overview", rows, head)
+    return table("overview", rows, head)
 
 
 def _matrix(reports: Sequence[ParityReport], pairs: Iterable[PairAgreement]) -> str:
@@ -116,7 +123,7 @@ def _matrix(reports: Sequence[ParityReport], pairs: Iterable[PairAgreement]) -> 
             text = "–" if a is b or pair is None else f"{pair.agreeing} of {pair.images}"
             cells.append(text)
         rows.append(cells)
-    return _table("overview", rows, ["", *(escape(report.candidate) for report in reports)])
+    return table("overview", rows, ["", *(escape(report.candidate) for report in reports)])
 
 
 def _candidate(report: ParityReport, reference: Reference) -> str:
@@ -158,8 +165,7 @@ def _facts(report: ParityReport) -> str:
         ("Error of logits", _errors(report.logit_errors)),
         ("Error of probabilities", _errors(report.probability_errors)),
     ]
-    cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
-    return f'<div class="wide"><table class="facts">{cells}</table></div>'
+    return facts_table(rows)
 
 
 def _flips(flips: Sequence[Flip], reference: Reference) -> str:
@@ -229,7 +235,14 @@ def _confidence(probability: float) -> str:
     return f"{100 * probability:.0f} %"
 
 
-def _table(name: str, rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
+def facts_table(rows: Iterable[tuple[str, str]]) -> str:
+    """Names and values, both HTML."""
+    cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
+    return f'<div class="wide"><table class="facts">{cells}</table></div>'
+
+
+def table(name: str, rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
+    """Cells of HTML below their head; `name` is the table's class in the style sheet."""
     header = "".join(f"<th>{cell}</th>" for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n" for cells in rows)
     return (
