@@ -19,6 +19,7 @@ _MIN_PARSER_VERSION = "1.0.0"  # only tables of the first version are used
 _IMAGE_PROPERTIES = 2  # member of the union ContentProperties
 _NORMALIZATION_OPTIONS = 1  # member of the union ProcessUnitOptions
 _TENSOR_AXIS_LABELS = 2  # AssociatedFileType
+_DESCRIBED_CLASSES = 100  # so many are named in the description of the output
 _COLOR_SPACE = {"rgb": 1, "gray": 2}  # ColorSpaceType
 
 Field = tuple[int, str, Any]  # slot, kind, value
@@ -31,7 +32,7 @@ def metadata_buffer(card: ModelCard) -> bytes:
         builder,
         [
             (2, "offset", _vector(builder, [_input(builder, card)])),
-            (3, "offset", _vector(builder, [_output(builder, card.output)])),
+            (3, "offset", _vector(builder, [_output(builder, card)])),
         ],
     )
     root = _table(
@@ -75,12 +76,18 @@ def _input(builder: Any, card: ModelCard) -> int:
     )
 
 
-def _output(builder: Any, name: str) -> int:
-    """TensorMetadata of the logits or probabilities, with the file that names them."""
-    meanings = {
+def _output(builder: Any, card: ModelCard) -> int:
+    """TensorMetadata of the logits or probabilities, with the file that names them.
+
+    The description names the classes too: Netron shows it, and does not show that file.
+    """
+    meaning = {
         "logits": "Softmax of these gives the confidence",
         "probabilities": "The confidence in each class, 0 to 1",
-    }
+    }[card.output]
+    classes = ", ".join(card.labels[:_DESCRIBED_CLASSES])
+    if len(card.labels) > _DESCRIBED_CLASSES:
+        classes += ", …"
     labels = _table(
         builder,
         [
@@ -92,8 +99,8 @@ def _output(builder: Any, name: str) -> int:
     return _table(
         builder,
         [
-            (0, "offset", builder.CreateString(name)),
-            (1, "offset", builder.CreateString(meanings[name])),
+            (0, "offset", builder.CreateString(card.output)),
+            (1, "offset", builder.CreateString(f"{meaning}; {classes}")),
             (6, "offset", _vector(builder, [labels])),
         ],
     )

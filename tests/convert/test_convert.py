@@ -178,6 +178,7 @@ def test_tflite_metadata_names_the_label_file_and_the_colour_space(made):
     content = bytes(model.buffers[entry.buffer].data)
     assert content[4:8] == b"M001"
     assert b"labels.txt" in content
+    assert ", ".join(made.card.labels).encode() in content  # what Netron shows
 
 
 def test_converting_twice_gives_identical_bytes(made, tmp_path):

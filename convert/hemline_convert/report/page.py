@@ -32,7 +32,7 @@ def _origin(facts: ConversionFacts) -> str:
     test = card.training.get("metrics", {}).get("test")
     if test:
         accuracy = f"{100 * test['accuracy']:.2f} % of {test['images']:,} pictures"
-        rows.append(("Float, when trained", escape(accuracy)))
+        rows.append(("Float accuracy", escape(accuracy)))
     recipe = facts.quantization.get("recipe", {})
     if recipe:
         others = (f"{key.replace('_', ' ')} {value}" for key, value in recipe.items())
