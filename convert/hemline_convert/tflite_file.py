@@ -92,15 +92,25 @@ def operator_name(model: Any, operator: Any) -> str:
 
 
 def operator_and_layer(model: Any, operator: Any) -> str:
-    """An operator for a message: `TANH, of the layer backbone/activation`.
+    """An operator for a message: `TANH, of the layer backbone/activation`."""
+    name, layer = operator_name(model, operator), layer_name(model, operator)
+    return f"{name}, of the layer {layer}" if layer else name
+
+
+def layer_name(model: Any, operator: Any) -> str:
+    """The Keras layer that an operator comes from, or "".
 
     The converter names tensors `LAYER_1/OPERATOR;…`, where it adds the 1, and layers within a model
-    `MODEL_1/LAYER_1/OPERATOR`.
+    `MODEL_1/LAYER_1/OPERATOR`. The output of the whole network it calls `Identity`, so that for the last
+    operator the name of its weights tells.
     """
-    name = operator_name(model, operator)
-    first = (model.subgraphs[0].tensors[operator.outputs[0]].name or b"").decode().split(";")[0]
-    layer = "/".join(part.removesuffix("_1") for part in first.split("/")[:-1])
-    return f"{name}, of the layer {layer}" if layer else name
+    tensors = model.subgraphs[0].tensors
+    for index in (operator.outputs[0], *operator.inputs[1:2]):
+        first = (tensors[index].name or b"").decode().split(";")[0]
+        layer = "/".join(part.removesuffix("_1") for part in first.split("/")[:-1])
+        if layer:
+            return layer
+    return ""
 
 
 def constant(model: Any, tensor: Any) -> np.ndarray | None:

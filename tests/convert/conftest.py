@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from hemline.card import InputSpec, ModelCard, Normalization
@@ -77,3 +78,39 @@ def untrained(tmp_path: Path):
         return path
 
     return save
+
+
+@pytest.fixture(scope="session")
+def network_of():
+    """Makes a float TFLite network: `network_of(build)`, where `build(keras, x)` stands behind the input.
+
+    Weights are random, and biases and statistics are not zero.
+    """
+
+    def make(build, seed: int = 0, shape: tuple[int, int, int] = (12, 12, 3)) -> bytes:
+        from hemline_convert._tensorflow import keras
+        from hemline_convert.float_tflite import network_tflite_from_keras
+        from hemline_convert.keras_source import KerasSource
+
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input(shape)
+        model = keras.Model(inputs, build(keras, inputs))
+        random = np.random.default_rng(seed)
+        for layer in model.layers:
+            for variable in layer.weights:
+                if variable.name in ("bias", "beta", "moving_mean"):
+                    variable.assign(random.normal(0, 0.2, variable.shape))
+                elif variable.name in ("gamma", "moving_variance"):
+                    variable.assign(random.uniform(0.5, 2, variable.shape))
+        labels = tuple(map(str, range(model.outputs[0].shape[-1])))
+        spec = InputSpec((shape[1], shape[0]), "gray" if shape[2] == 1 else "rgb")
+        card = ModelCard("net", labels, spec, Normalization(1 / 255))
+        return network_tflite_from_keras(KerasSource(model, model, card.normalization, card, ""))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def noise():
+    """Random pictures that fit `network_of`."""
+    return np.random.default_rng(1).integers(0, 256, (100, 12, 12, 3), dtype=np.uint8)
