@@ -1,0 +1,1 @@
+"""Raspberry Pis without one: Debian's userland for Arm and real wheels, run by QEMU's user mode."""

@@ -1,0 +1,54 @@
+"""The boards that are emulated, and how a program sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Board:
+    """A processor together with a system.
+
+    Attributes:
+        name: What the command line and the tests call it.
+        cpu: QEMU's name of the processor.
+        part: The processor's part number in `/proc/cpuinfo`; libraries choose their kernels by it.
+        features: The features there, as Linux on that board lists them.
+        architecture: Debian's name of the architecture.
+        release: Debian's release.
+    """
+
+    name: str
+    cpu: str
+    part: int
+    features: str
+    architecture: Literal["arm64", "armhf"] = "arm64"
+    release: Literal["bookworm", "trixie"] = "bookworm"
+
+    @property
+    def cpuinfo(self) -> str:
+        """Its `/proc/cpuinfo`: four cores."""
+        core = (
+            f"BogoMIPS\t: 108.00\nFeatures\t: {self.features}\nCPU implementer\t: 0x41\n"
+            f"CPU architecture: {8 if self.architecture == 'arm64' else 7}\nCPU variant\t: 0x0\n"
+            f"CPU part\t: {self.part:#05x}\nCPU revision\t: 3\n\n"
+        )
+        return "".join(f"processor\t: {number}\n{core}" for number in range(4))
+
+
+_V8 = "fp asimd evtstrm crc32 cpuid"
+_V82 = f"{_V8} aes pmull sha1 sha2 atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
+_V7 = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm"
+
+BOARDS = {
+    board.name: board
+    for board in (
+        Board("pi3", "cortex-a53", 0xD03, _V8),
+        Board("pi4", "cortex-a72", 0xD08, _V8),
+        Board("pi5", "cortex-a76", 0xD0B, _V82),
+        Board("pi5-debian13", "cortex-a76", 0xD0B, _V82, release="trixie"),
+        # QEMU has the newer processors in 64 bit only; Debian's 32-bit packages are built for ARMv7.
+        Board("pi2-32bit", "cortex-a7", 0xC07, _V7, architecture="armhf"),
+    )
+}

@@ -1,0 +1,82 @@
+"""Runs on the board, and here: what must be the same number for number on both.
+
+python on_device.py PICTURES OUT.npz BACKEND…
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline import models
+from hemline.backends import open_backend
+from hemline.card import InputSpec
+from hemline.images import preprocess_content
+from hemline.parity.golden import GoldenPack
+from hemline.preprocess import Preprocessor
+
+# As many pictures of the golden pack; NumPy is slow where every instruction is emulated.
+PICTURES_OF = {"litert": 300, "tflite-runtime": 300, "onnxruntime": 300, "numpy": 100}
+_SIZES_WH = ((640, 480), (1600, 1200), (320, 240), (333, 217), (40, 30), (20, 20))
+_INPUTS = {
+    "28 gray": InputSpec((28, 28), "gray", "pad", "as-is"),
+    "64 rgb": InputSpec((64, 64), "rgb", "pad", "as-is"),
+}
+
+
+def measure(pictures: Path, backends: list[str]) -> dict[str, NDArray[Any]]:
+    """Logits of each backend, tensors of picture files and of frames, and the frames of the video.
+
+    Args:
+        pictures: Folder with picture files, and a video `clip.avi`.
+        backends: Names of backends that run the shipped model.
+    """
+    return {
+        **{f"logits {name}": _logits(name) for name in backends},
+        **{f"file {path.name}": _tensor_of_file(path) for path in sorted(pictures.glob("good*"))},
+        **_tensors_of_frames(),
+        "video": _frames(pictures / "clip.avi"),
+    }
+
+
+def _logits(backend: str) -> NDArray[np.float32]:
+    pack = GoldenPack.load(Path(str(models.golden_path_of("paper"))))
+    model = open_backend(str(models.path_of("paper", backend)), backend=backend)
+    return np.array([model.logits(tensor[None]) for tensor in pack.tensors[: PICTURES_OF[backend]]])
+
+
+def _tensor_of_file(path: Path) -> NDArray[np.uint8]:
+    preprocess = Preprocessor(_INPUTS["28 gray"])
+    return preprocess_content(path.read_bytes(), path.name, preprocess).copy()
+
+
+def _tensors_of_frames() -> dict[str, NDArray[np.uint8]]:
+    """Noise, the hardest that a resize can be given, of several sizes and for two inputs."""
+    noise = np.random.default_rng(1).integers(0, 256, (1200, 1600, 3), dtype=np.uint8)
+    found = {}
+    for name, spec in _INPUTS.items():
+        preprocess = Preprocessor(spec)
+        for width, height in _SIZES_WH:
+            frame = np.ascontiguousarray(noise[:height, :width])
+            found[f"frame {width}x{height} to {name}"] = preprocess(frame).copy()
+    return found
+
+
+def _frames(path: Path) -> NDArray[np.uint8]:
+    capture = cv2.VideoCapture(str(path))
+    frames: list[Any] = []
+    while True:
+        good, frame = capture.read()
+        if not good:
+            return np.array(frames, np.uint8)
+        frames.append(frame)
+
+
+if __name__ == "__main__":
+    found: dict[str, Any] = dict(measure(Path(sys.argv[1]), sys.argv[3:]))
+    np.savez(sys.argv[2], **found)

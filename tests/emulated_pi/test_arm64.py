@@ -1,0 +1,138 @@
+"""64-bit Raspberry Pi OS: what `pip install` gives, and that it answers as on x86-64."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import distributions
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulated_pi.boards import BOARDS
+from hemline import models
+
+pytestmark = [pytest.mark.emulated, pytest.mark.slow]
+
+SIX_PLACES = 2e-6  # confidences are printed with six places
+ONE_STEP = (
+    0.01  # what one step of 255 in a few pixels may change: OpenCV's resizing rounds differently
+)
+STEPS_OF_THE_GATE = 2  # of 255, see `hemline parity`
+ALL_BOARDS = ["pi3", "pi4", "pi5", "pi5-debian13"]
+
+
+@pytest.fixture(scope="module", params=ALL_BOARDS)
+def board(request):
+    return BOARDS[request.param]
+
+
+@pytest.fixture(scope="module")
+def commands(pictures):
+    """What each board is asked. A new command of hemline is one more line, and a test of its answer."""
+    good = sorted(pictures.glob("good*"))
+    return {
+        "pictures": ("classify", *good, "--json"),
+        "video": ("classify", pictures / "clip.avi", "--json"),
+        "numpy": ("classify", *good, "--json", "--backend", "numpy"),
+        "parity": ("parity", "paper"),
+        "inspect": ("inspect", models.path_of("paper")),
+        "models": ("models",),
+    }
+
+
+@pytest.fixture(scope="module")
+def runs(board, install, run_all, commands):
+    return run_all(install(board.name), board, commands)
+
+
+@pytest.fixture(scope="module")
+def runs_here(hemline_here, commands):
+    return {name: hemline_here(*command) for name, command in commands.items()}
+
+
+@pytest.mark.parametrize("name", ["pi4", "pi5-debian13"])
+def test_pip_installs_wheels_for_this_board_and_none_of_the_heavy_parts(install, name):
+    environment = install(name)
+    folders = [str(environment.packages), *environment.layers]
+    packages = {found.metadata["Name"].lower() for found in distributions(path=folders)}
+    assert {"hemline", "numpy", "opencv-python-headless", "ai-edge-litert", "tqdm"} <= packages
+    heavy = {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "matplotlib", "pillow"}
+    assert not heavy & packages
+    libraries = [path for folder in folders for path in Path(folder).rglob("*.so")]
+    aarch64 = (183).to_bytes(2, "little")  # in the header of ELF files
+    assert libraries
+    assert {path.read_bytes()[18:20] for path in libraries} == {aarch64}
+
+
+@pytest.mark.parametrize(
+    ("what", "tolerance"), [("pictures", SIX_PLACES), ("numpy", SIX_PLACES), ("video", ONE_STEP)]
+)
+def test_answers_are_those_of_x86_64(runs, runs_here, what, tolerance):
+    assert runs[what].returncode == 0, runs[what].stderr
+    candidates, references = (
+        [json.loads(line) for line in done.stdout.splitlines()]
+        for done in (runs[what], runs_here[what])
+    )
+    assert len(candidates) == len(references) >= 4
+    for candidate, reference in zip(candidates, references, strict=True):
+        assert candidate["source"] == reference["source"]
+        assert candidate["backend"] == reference["backend"]
+        assert candidate["label"] == reference["label"]
+        assert candidate["confidence"] == pytest.approx(reference["confidence"], abs=tolerance)
+
+
+def test_the_parity_check_passes_on_the_board(runs):
+    assert runs["parity"].returncode == 0, runs["parity"].stdout + runs["parity"].stderr
+    assert "300 of 300  100.00 %" in runs["parity"].stdout
+    assert "PASS" in runs["parity"].stdout
+
+
+@pytest.mark.parametrize("what", ["inspect", "models"])
+def test_what_a_model_holds_is_told_as_on_x86_64(runs, runs_here, what):
+    assert runs[what].returncode == 0, runs[what].stderr
+    assert runs[what].stdout == runs_here[what].stdout
+
+
+@pytest.mark.parametrize("name", ALL_BOARDS)
+def test_logits_and_video_frames_are_those_of_x86_64_bit_for_bit(measured, here, name):
+    found = measured(name, "litert", "onnxruntime", "numpy", extra="onnx")
+    assert len(found["logits litert"]) == len(found["logits onnxruntime"]) == 300
+    assert len(found["logits numpy"]) == 100
+    for what in here:
+        if what.startswith(("file", "frame")):  # OpenCV's resizing rounds in another order there
+            steps = np.abs(found[what].astype(int) - here[what])
+            assert steps.max() <= STEPS_OF_THE_GATE, (what, steps.max())
+        else:
+            assert np.array_equal(found[what], here[what]), what
+
+
+@pytest.fixture(scope="module")
+def mistakes(pictures, tmp_path_factory):
+    """Command, exit code, and what is said."""
+    altered = bytearray(Path(models.path_of("paper")).read_bytes())
+    altered[len(altered) // 2] ^= 1
+    path = tmp_path_factory.mktemp("altered") / "altered.tflite"
+    path.write_bytes(altered)
+    some = pictures / "good.jpg"
+    return {
+        "no such file": (("classify", pictures / "none.jpg", some), 1, "there is no such file"),
+        "a cut picture": (("classify", pictures / "cut.jpg", some), 1, "is cut off"),
+        "no such model": (("classify", some, "-m", "none"), 2, "shipped models are"),
+        "an altered model": (("classify", some, "-m", path), 2, "altered"),
+        "no such backend": (("classify", some, "--backend", "onnxruntime"), 2, "'hemline[onnx]'"),
+        "a command of another part": (("train",), 2, "'hemline[train]'"),
+        "no such camera": (("classify", "--camera", "99"), 2, "there is no camera"),
+        "a gate that fails": (("parity", "paper", "--min-agreement", "1.5"), 2, "agreement"),
+    }
+
+
+def test_mistakes_end_with_their_exit_code_and_a_line_that_says_why(install, run_all, mistakes):
+    done = run_all(
+        install("pi4"), BOARDS["pi4"], {name: command for name, (command, *_) in mistakes.items()}
+    )
+    for name, (_, code, said) in mistakes.items():
+        assert done[name].returncode == code, (name, done[name].stderr)
+        assert said in done[name].stderr, name
+        assert "Traceback" not in done[name].stderr, name
+    assert "Bag" in done["a cut picture"].stdout  # the others are still done
