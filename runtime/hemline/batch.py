@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hemline._opencv import cv2
 from hemline.errors import UserError
-from hemline.sources import frames_of_video, read_standard_input
+from hemline.sources.listing import read_standard_input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from hemline.classifier import Classification, Classifier
-    from hemline.preprocess import Frame
-    from hemline.sources import Source
+    from hemline.judgement import Judgement
+    from hemline.sources import FrameSource, Source, TimedFrame
 
 
 MAX_WORKERS = 256  # more than any board has processors
@@ -30,12 +30,16 @@ class Outcome(NamedTuple):
         frame: Number of the frame in a video, from 0; None for a picture.
         answer: The classification, or None.
         error: Why there is none.
+        timed: The frame itself, valid until the next outcome is asked for; None for a picture.
+        own: What the frame alone would be answered with, where `answer` is judged over time.
     """
 
     source: str
     frame: int | None
     answer: Classification | None
     error: str = ""
+    timed: TimedFrame | None = None
+    own: Classification | None = None
 
 
 def classify_sources(
@@ -44,7 +48,9 @@ def classify_sources(
     make: Callable[[], Classifier],
     workers: int,
     max_frames: int | None = None,
-) -> Iterator[Outcome]:
+    judgement: Judgement | None = None,
+    open_frames: Callable[[Source], FrameSource] | None = None,
+) -> Generator[Outcome, None, None]:
     """Classify every source; one that cannot be read gives an error and does not stop the rest.
 
     Args:
@@ -53,6 +59,9 @@ def classify_sources(
         make: Makes a classifier of the same model for each further thread.
         workers: Processes or threads that read pictures, see `hemline.workers`.
         max_frames: Take no more frames than that of each video or stream.
+        judgement: How frames of one source are judged together; by default each alone.
+        open_frames: Opens a source of the kind `video`, `stream` or `sequence`; by default with
+            `open_video` and `open_stream`.
     """
     run: list[Source] = []
     for source in sources:
@@ -61,17 +70,40 @@ def classify_sources(
             continue
         yield from _pictures(run, classifier, make, workers)
         run = []
-        yield from _other(source, classifier, max_frames)
+        if source.kind in ("nothing", "standard input"):
+            yield _without_frames(source, classifier)
+            continue
+        try:
+            with (open_frames or _open_frames)(source) as frames:
+                yield from classify_frames(frames, classifier, max_frames, judgement)
+        except UserError as error:
+            yield Outcome(source.name, None, None, _in_one_line(error))
     yield from _pictures(run, classifier, make, workers)
 
 
 def classify_frames(
-    frames: Iterable[Frame], name: str, classifier: Classifier, limit: int | None = None
+    frames: FrameSource,
+    classifier: Classifier,
+    limit: int | None = None,
+    judgement: Judgement | None = None,
 ) -> Iterator[Outcome]:
-    """Classify frame after frame of one source."""
-    for number, frame in enumerate(frames):
-        yield Outcome(name, number, classifier.classify(frame))
-        if limit is not None and number + 1 >= limit:
+    """Classify frame after frame of one source.
+
+    Args:
+        frames: Whoever opened it closes it.
+        classifier: Its threshold is that of a judgement as well.
+        limit: Take no more frames than that.
+        judgement: How they are judged together; by default each alone.
+    """
+    judge = None if judgement is None else judgement.judge(classifier)
+    for timed in frames:
+        own = classifier.classify(timed.bgr)
+        answer = own
+        if judge is not None:
+            assert classifier.probabilities is not None
+            answer = judge(own, classifier.probabilities, timed.at_s)
+        yield Outcome(frames.name, timed.number, answer, "", timed, own)
+        if limit is not None and timed.number + 1 >= limit:
             return
 
 
@@ -80,20 +112,16 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _other(source: Source, classifier: Classifier, max_frames: int | None) -> Iterator[Outcome]:
+def _without_frames(source: Source, classifier: Classifier) -> Outcome:
     if source.kind == "nothing":
-        yield Outcome(source.name, None, None, source.problem)
-    elif source.kind == "standard input":
-        yield _attempt(
-            source.name,
-            lambda: _classify_standard_input(classifier),
-        )
-    else:
-        try:
-            frames = frames_of_video(source.name)
-            yield from classify_frames(frames, source.name, classifier, max_frames)
-        except UserError as error:
-            yield Outcome(source.name, None, None, _in_one_line(error))
+        return Outcome(source.name, None, None, source.problem)
+    return _attempt(source.name, lambda: _classify_standard_input(classifier))
+
+
+def _open_frames(source: Source) -> FrameSource:
+    from hemline.sources import open_stream, open_video  # not needed for a picture
+
+    return open_stream(source.name) if source.kind == "stream" else open_video(source.name)
 
 
 def _pictures(

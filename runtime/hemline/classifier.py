@@ -60,6 +60,10 @@ class Classifier:
         threshold: A top confidence below it is answered with `unknown`; by default the card's.
         card: For a model file that carries no card.
 
+    Attributes:
+        probabilities: Of the latest answer, for all classes: float64, (classes,), in the order of the
+            card's labels. None before the first.
+
     Raises:
         UserError: The model cannot be had, is damaged, or does not fit its card.
     """
@@ -84,6 +88,7 @@ class Classifier:
         self.backend = loaded.backend
         self.top_k = min(top_k, len(self.card.labels))
         self.threshold = self.card.rejection_threshold if threshold is None else threshold
+        self.probabilities: NDArray[np.float64] | None = None
         self._preprocess = Preprocessor(self.card.input)
 
     def classify(self, frame_bgr: Frame) -> Classification:
@@ -144,7 +149,7 @@ class Classifier:
         start = perf_counter()
         logits = self.backend.logits(pixels)
         inferred = perf_counter()
-        probabilities = softmax(logits, self.card.temperature)
+        self.probabilities = probabilities = softmax(logits, self.card.temperature)
         top = top_k(probabilities, self.card.labels, self.top_k)
         label, confidence = top[0]
         if confidence < self.threshold:

@@ -29,6 +29,10 @@ class Sink(ABC):
     def write(self, outcome: Outcome) -> None:
         """Write one outcome; an error too."""
 
+    def tell(self, message: str) -> None:
+        """Say what happens to a source, on standard error."""
+        print(f"hemline: {_one_line(message)}", file=sys.stderr, flush=True)
+
     def close(self) -> None:
         """Finish the output."""
         self._out.flush()
@@ -52,6 +56,8 @@ class TextSink(Sink):
         text = _one_line(self._text(outcome))
         if outcome.frame is None or not self._changing:
             self._out.write(text + "\n")
+            if outcome.frame is not None:
+                self._out.flush()
             return
         import shutil  # with its archive formats it takes 3 ms, which most runs need not spend
 
@@ -60,6 +66,12 @@ class TextSink(Sink):
         self._out.write("\r" + text[:width].ljust(width))
         self._out.flush()
         self._line_is_open = True
+
+    def tell(self, message: str) -> None:
+        """Below the changing line, not across it."""
+        self._end_line()
+        self._out.flush()
+        super().tell(message)
 
     def close(self) -> None:
         """End the changing line, if there is one."""
@@ -95,9 +107,13 @@ class JsonSink(Sink):
         answer = outcome.answer
         if answer is None:
             return {"source": outcome.source, "error": outcome.error}
+        when = {}
+        if outcome.timed is not None and outcome.timed.wall_s is not None:
+            when = {"time": round(outcome.timed.wall_s, 3)}
         return {
             "source": outcome.source,
             "frame": outcome.frame,
+            **when,
             "label": answer.label,
             "confidence": round(answer.confidence, 6),
             "top": [

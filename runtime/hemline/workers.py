@@ -97,6 +97,10 @@ def in_processes(
                     again[:1] = [Part(k, k + 1) for k in range(*again[0])]
                 waiting.extendleft(reversed(again))
                 processes.append(_Process(work, processes))
+    except BaseException:
+        for process in processes:  # nobody wants what they still do
+            process.kill()
+        raise
     finally:
         for process in processes:
             process.end()
@@ -158,6 +162,10 @@ class _Process:
             raise RuntimeError(f"in a worker process:\n{value}")
         results: list[Result] = value
         return results
+
+    def kill(self) -> None:
+        """End it in the middle of its work."""
+        os.kill(self._pid, signal.SIGKILL)
 
     def end(self) -> str:
         """Close it down; it ends when there is nothing more to do. Says what ended it."""

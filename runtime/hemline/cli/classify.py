@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from hemline.batch import MAX_WORKERS, Outcome, classify_frames, classify_sources, default_workers
+from hemline.batch import MAX_WORKERS, default_workers
 from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.classifier import Classifier
 from hemline.cli.command import DONE, FAILED, Command, collector_off
+from hemline.cli.work import Work
 from hemline.errors import UserError
 from hemline.models import DEFAULT
-from hemline.progress import progress
 from hemline.sinks import CsvSink, JsonSink, Sink, TextSink
-from hemline.sources import expand, frames_of_camera
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-
 _MAX_LABEL_BYTES = 1 << 20
 # What may be said of a model without a card.
 _STATED = (
@@ -37,10 +35,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", nargs="*", help="picture, folder, glob, video, stream address, or - for stdin"
     )
     parser.add_argument(
-        "--camera", nargs="?", const="0", metavar="ID", help="index, device path, or stream address"
-    )
-    parser.add_argument(
-        "--max-frames", type=int, metavar="N", help="stop a camera or video after N frames"
+        "--camera",
+        nargs="?",
+        const="0",
+        metavar="ID",
+        help="index, device path, picamera, or stream address",
     )
     parser.add_argument(
         "-m", "--model", default=DEFAULT, help="name of a shipped model, or a model file"
@@ -59,6 +58,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, default=default_workers(), help="pictures read at the same time"
     )
+    _add_frame_arguments(parser)
     foreign = parser.add_argument_group("for a model file without a card")
     foreign.add_argument("-l", "--labels", metavar="FILE", help="text file with a label a line")
     foreign.add_argument("--input-color", choices=("gray", "rgb"), help="what the model takes")
@@ -74,6 +74,43 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     foreign.add_argument("--input-zero-point", type=int, help="default: 0")
 
 
+def _add_frame_arguments(parser: argparse.ArgumentParser) -> None:
+    frames = parser.add_argument_group("for cameras, streams, videos and frames on standard input")
+    frames.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    frames.add_argument("--size", metavar="WxH", help="ask the camera for frames of this size")
+    frames.add_argument("--fps", type=float, metavar="N", help="ask it for that many a second")
+    frames.add_argument(
+        "--reopen",
+        type=float,
+        metavar="SECONDS",
+        help="wait so long for a camera that is gone (default: without end)",
+    )
+    frames.add_argument(
+        "--stdin",
+        metavar="FORMAT",
+        help="what - gives: mjpeg, or bgr24, rgb24, gray, yuv420p with --size (default: a picture)",
+    )
+    frames.add_argument("--smooth", type=float, metavar="SECONDS", help="average over such a time")
+    frames.add_argument(
+        "--hysteresis",
+        type=float,
+        metavar="P",
+        help="change the label when another is ahead by P, 0 to 1",
+    )
+    frames.add_argument(
+        "--on-change", action="store_true", help="show a frame only when the label changes"
+    )
+    frames.add_argument("--exec", metavar="COMMAND", help="run it when the label changes, no shell")
+    frames.add_argument("--exec-timeout", type=float, metavar="SECONDS", help="default: 10")
+    frames.add_argument(
+        "--save-doubtful", metavar="DIR", help="keep unsure frames in a folder for each class"
+    )
+    frames.add_argument(
+        "--doubtful-below", type=float, metavar="P", help="what is unsure (default: 0.6)"
+    )
+    frames.add_argument("--max-disk", metavar="SIZE", help="of the kept frames (default: 1G)")
+
+
 def _run(arguments: argparse.Namespace) -> int:
     if bool(arguments.source) == (arguments.camera is not None):
         raise UserError(
@@ -84,37 +121,18 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--workers is {arguments.workers}", f"it must be from 1 to {MAX_WORKERS}")
     if arguments.max_frames is not None and arguments.max_frames < 1:
         raise UserError(f"--max-frames is {arguments.max_frames}", "it must be at least 1")
+    work = Work(arguments)
     with collector_off():
         classifier = _classifier(arguments)
     with_error = 0
     sink = _sink(arguments, classifier)
-    try:
-        for outcome in _outcomes(arguments, classifier):
-            with_error += outcome.answer is None
-            sink.write(outcome)
-    finally:
-        sink.close()
+    with contextlib.closing(sink):
+        outcomes = work.outcomes(classifier, lambda: _classifier(arguments), sink.tell)
+        with contextlib.closing(outcomes):
+            for outcome in outcomes:
+                with_error += outcome.answer is None
+                sink.write(outcome)
     return FAILED if with_error else DONE
-
-
-def _outcomes(arguments: argparse.Namespace, classifier: Classifier) -> Iterator[Outcome]:
-    if arguments.camera is not None:
-        name = f"camera {arguments.camera}" if arguments.camera.isdecimal() else arguments.camera
-        frames = frames_of_camera(arguments.camera)
-        yield from classify_frames(frames, name, classifier, arguments.max_frames)
-        return
-    sources = expand(arguments.source)
-    outcomes = classify_sources(
-        sources,
-        classifier,
-        lambda: _classifier(arguments),
-        arguments.workers,
-        arguments.max_frames,
-    )
-    # A bar would be drawn across the answers where both go to the same terminal.
-    if len(sources) > 1 and not sys.stdout.isatty():
-        outcomes = progress(outcomes, "classifying", len(sources))
-    yield from outcomes
 
 
 def _classifier(arguments: argparse.Namespace) -> Classifier:

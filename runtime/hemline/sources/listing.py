@@ -1,4 +1,4 @@
-"""Where frames come from: picture files, folders, globs, videos, standard input, cameras, streams."""
+"""What the arguments of a command mean: picture files, folders, globs, videos, streams, standard input."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import os
 import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hemline._opencv import cv2
-from hemline.errors import DeviceError, ImageError, UserError
+from hemline.errors import ImageError
 from hemline.images import IMAGE_SUFFIXES, read_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hemline.preprocess import Frame
-
 VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .mjpeg .mjpg".split())
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
 STANDARD_INPUT = "-"
 
-Kind = Literal["picture", "video", "stream", "standard input", "nothing"]
+Kind = Literal["picture", "video", "stream", "standard input", "sequence", "nothing"]
 
 
 class Source(NamedTuple):
@@ -27,7 +24,8 @@ class Source(NamedTuple):
 
     Attributes:
         name: Path, address, or `-`.
-        kind: How it is read; `nothing` if it cannot be.
+        kind: How it is read: `standard input` is one picture, a `sequence` many on standard input;
+            `nothing` if it cannot be read.
         problem: Why it is `nothing`.
     """
 
@@ -51,7 +49,7 @@ def _expand_one(argument: str) -> list[Source]:
     if argument == STANDARD_INPUT:
         return [Source(argument, "standard input")]
     if argument.startswith(STREAM_SCHEMES):
-        return [Source(argument, "stream")]
+        return [Source(argument, "video" if _is_film(argument) else "stream")]
     if os.path.isdir(argument):
         return _in_folder(argument)
     if os.path.exists(argument):
@@ -72,6 +70,12 @@ def _matches(pattern: str) -> list[Source]:
         # Not by way of `_expand_one`: a matched name can itself look like a pattern, `shoe[1].png`.
         found.extend(_in_folder(name) if os.path.isdir(name) else [_regular(name)])
     return found
+
+
+def _is_film(address: str) -> bool:
+    """Whether an address is of a file with an end, each frame of which counts, and not of a camera."""
+    path = address.partition("?")[0].partition("#")[0]
+    return address.startswith("http") and _suffix(path) in VIDEO_SUFFIXES - {".mjpg", ".mjpeg"}
 
 
 def _kind(name: str) -> Kind:
@@ -128,88 +132,3 @@ def read_standard_input() -> bytes:
             "standard input is a terminal", "pipe a picture into it: hemline classify - < shoe.jpg"
         )
     return read_pieces(sys.stdin.fileno(), "standard input")
-
-
-def frames_of_video(name: str) -> Iterator[Frame]:
-    """All frames of a video file or a stream, each uint8 (H, W, 3) BGR; released whatever happens.
-
-    Raises:
-        DeviceError: It cannot be opened, or has no frame.
-    """
-    capture = cv2.VideoCapture(name)
-    try:
-        if not capture.isOpened():
-            raise DeviceError(
-                f"{name} cannot be opened as a video",
-                "check the address, or that the file is a video that plays elsewhere",
-            )
-        yield from _frames(capture, f"{name} has no frame that can be decoded", "")
-    finally:
-        capture.release()
-
-
-def frames_of_camera(camera: str) -> Iterator[Frame]:
-    """Frames of a camera, without end: an index (`0`), a device path, or the address of a stream.
-
-    Raises:
-        DeviceError: There is no such camera, or it opens and gives no frame.
-        UserError: The camera is named in a way that is not known.
-    """
-    if camera.startswith(STREAM_SCHEMES):
-        yield from frames_of_video(camera)
-        return
-    capture = _opened_camera(camera)
-    try:
-        yield from _frames(
-            capture,
-            f"camera {camera} opens but gives no frame",
-            "another program may hold it (fuser -v /dev/video*), or it is a ribbon camera, which "
-            "V4L2 shows but does not serve: stream it with rpicam-vid",
-        )
-    finally:
-        capture.release()
-
-
-def _opened_camera(camera: str) -> cv2.VideoCapture:
-    if camera.isdecimal():
-        device = f"/dev/video{int(camera)}"
-        capture = cv2.VideoCapture(int(camera)) if sys.platform != "linux" else None
-    elif camera.startswith("/"):
-        device, capture = camera, None
-    else:
-        raise UserError(
-            f"--camera {camera!r} is not a camera that hemline knows",
-            "give an index (0), a device path (/dev/video0), or an address (rtsp://…, http://…)",
-        )
-    if capture is None:
-        if not os.path.exists(device):
-            raise DeviceError(
-                f"there is no camera {device}",
-                f"{_cameras()}; plug one in, or see: ls /dev/video*",
-            )
-        capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
-    if not capture.isOpened():
-        capture.release()
-        raise DeviceError(
-            f"camera {device} cannot be opened",
-            "it may be held by another program, or you may lack the right: "
-            "sudo usermod -aG video $USER, then log in again",
-        )
-    return capture
-
-
-def _cameras() -> str:
-    found = sorted(f"/dev/{name}" for name in os.listdir("/dev") if name.startswith("video"))
-    return f"this machine has {', '.join(found)}" if found else "this machine shows no camera"
-
-
-def _frames(capture: cv2.VideoCapture, problem: str, hint: str) -> Iterator[Frame]:
-    any_frame = False
-    while True:
-        good, frame = capture.read()
-        if not good:
-            break
-        any_frame = True
-        yield frame  # type: ignore[misc]  # OpenCV's stubs know only "some array"
-    if not any_frame:
-        raise DeviceError(problem, hint)

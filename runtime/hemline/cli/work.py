@@ -1,0 +1,211 @@
+"""What `hemline classify` is asked to do, from its arguments to outcomes; cameras are loaded where needed."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from hemline.batch import classify_frames, classify_sources
+from hemline.errors import UserError
+from hemline.progress import progress
+from hemline.sources.listing import Source, expand
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from hemline.batch import Outcome
+    from hemline.classifier import Classifier
+    from hemline.doubtful import DoubtfulFrames
+    from hemline.hook import Hook
+    from hemline.judgement import Judgement
+    from hemline.sources import FrameSource
+    from hemline.sources.frames import Tell
+
+_OVER_TIME = (
+    "smooth",
+    "hysteresis",
+    "on_change",
+    "exec",
+    "exec_timeout",
+    "save_doubtful",
+    "doubtful_below",
+    "max_disk",
+)  # fmt: skip
+# What says something only beside another option.
+_BESIDE = {
+    "exec_timeout": "exec",
+    "doubtful_below": "save_doubtful",
+    "max_disk": "save_doubtful",
+}
+
+
+class Work:
+    """The sources or the camera, and how their frames are judged.
+
+    Raises:
+        UserError: Arguments that cannot be meant together.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._size_wh = None if arguments.size is None else _parsed_size(arguments.size)
+        self._sources = [] if arguments.camera is not None else expand(arguments.source)
+        if arguments.stdin not in (None, "picture"):
+            self._sources = [
+                source._replace(kind="sequence") if source.kind == "standard input" else source
+                for source in self._sources
+            ]
+        self._refuse_what_has_no_use()
+
+    def _refuse_what_has_no_use(self) -> None:
+        arguments = self._arguments
+        kinds = {source.kind for source in self._sources}
+        if arguments.stdin is not None and not kinds & {"sequence", "standard input"}:
+            raise UserError("--stdin is given, and no - to read", "name - as a source")
+        if arguments.reopen is not None and arguments.camera is None:
+            raise UserError("--reopen is given without --camera", "a source ends where it ends")
+        for name in ("size", "fps"):
+            if getattr(arguments, name) is not None and not (
+                arguments.camera is not None or "sequence" in kinds
+            ):
+                raise UserError(
+                    f"--{name} is given without --camera",
+                    "files have a size of their own; of frames on standard input state --stdin too",
+                )
+        for name in _OVER_TIME:
+            if getattr(arguments, name) in (None, False):
+                continue
+            option = f"--{name.replace('_', '-')}"
+            if arguments.camera is None and not kinds & {"video", "stream", "sequence"}:
+                raise UserError(
+                    f"{option} is for many frames of one thing", "give a camera, stream or video"
+                )
+            beside = _BESIDE.get(name)
+            if beside is not None and getattr(arguments, beside) is None:
+                raise UserError(f"{option} is given without --{beside.replace('_', '-')}")
+
+    def outcomes(
+        self, classifier: Classifier, make: Callable[[], Classifier], tell: Tell
+    ) -> Generator[Outcome, None, None]:
+        """Classify everything, and do what is to be done with its frames.
+
+        Args:
+            classifier: For single pictures and frames.
+            make: Makes another of the same model.
+            tell: Takes messages.
+        """
+        with contextlib.ExitStack() as stack:
+            outcomes = self._classified(classifier, make, tell, stack)
+            if any(getattr(self._arguments, name) not in (None, False) for name in _OVER_TIME):
+                outcomes = self._watched(outcomes, classifier, tell, stack)
+            yield from outcomes
+
+    def _classified(
+        self,
+        classifier: Classifier,
+        make: Callable[[], Classifier],
+        tell: Tell,
+        stack: contextlib.ExitStack,
+    ) -> Iterator[Outcome]:
+        arguments = self._arguments
+        judgement = self._judgement()
+        if arguments.camera is not None:
+            from hemline.sources.opening import open_camera
+
+            frames = open_camera(
+                arguments.camera,
+                size_wh=self._size_wh,
+                fps=arguments.fps,
+                reopen_s=math.inf if arguments.reopen is None else arguments.reopen,
+                tell=tell,
+            )
+            stack.enter_context(frames)
+            return classify_frames(frames, classifier, arguments.max_frames, judgement)
+        outcomes = classify_sources(
+            self._sources,
+            classifier,
+            make,
+            arguments.workers,
+            arguments.max_frames,
+            judgement,
+            lambda source: self._opened(source, tell),
+        )
+        stack.callback(outcomes.close)
+        # A bar would be drawn across the answers where both go to the same terminal.
+        if len(self._sources) > 1 and not sys.stdout.isatty():
+            return progress(outcomes, "classifying", len(self._sources))
+        return outcomes
+
+    def _opened(self, source: Source, tell: Tell) -> FrameSource:
+        from hemline.sources import Asked, Sequence, open_stream, open_video
+
+        if source.kind == "sequence":
+            return Sequence(self._arguments.stdin, Asked(self._size_wh, self._arguments.fps))
+        if source.kind == "stream":
+            return open_stream(source.name, tell=tell)
+        return open_video(source.name)
+
+    def _judgement(self) -> Judgement | None:
+        smooth_s, hysteresis = self._arguments.smooth, self._arguments.hysteresis
+        if smooth_s is None and hysteresis is None:
+            return None
+        from hemline.judgement import Judgement
+
+        return Judgement(smooth_s or 0.0, hysteresis or 0.0)
+
+    def _watched(
+        self,
+        outcomes: Iterable[Outcome],
+        classifier: Classifier,
+        tell: Tell,
+        stack: contextlib.ExitStack,
+    ) -> Iterator[Outcome]:
+        from hemline.judgement import LabelChange
+
+        keeper, hook = self._keeper(classifier, tell), self._hook(tell)
+        if hook is not None:
+            stack.enter_context(hook)
+        is_new = LabelChange()
+        for outcome in outcomes:
+            if keeper is not None:
+                keeper.see(outcome)
+            new = is_new(outcome)
+            if new and hook is not None:
+                hook.event(outcome)
+            if new or outcome.frame is None or not self._arguments.on_change:
+                yield outcome
+
+    def _keeper(self, classifier: Classifier, tell: Tell) -> DoubtfulFrames | None:
+        arguments = self._arguments
+        if arguments.save_doubtful is None:
+            return None
+        from hemline import doubtful
+
+        below, space = arguments.doubtful_below, arguments.max_disk
+        return doubtful.DoubtfulFrames(
+            arguments.save_doubtful,
+            classifier.card.labels,
+            below=doubtful.DEFAULT_BELOW if below is None else below,
+            max_bytes=doubtful.DEFAULT_MAX_BYTES if space is None else doubtful.parse_bytes(space),
+            tell=tell,
+        )
+
+    def _hook(self, tell: Tell) -> Hook | None:
+        if self._arguments.exec is None:
+            return None
+        from hemline import hook
+
+        timeout_s = self._arguments.exec_timeout
+        return hook.Hook(
+            self._arguments.exec, hook.DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s, tell
+        )
+
+
+def _parsed_size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise UserError(f"--size is {text!r}", "give width and height, such as 640x480")
+    return int(width), int(height)
