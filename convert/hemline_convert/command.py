@@ -6,11 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hemline.cli.command import DONE, Command
+from hemline.cli.command import DONE, FAILED, Command
 from hemline.errors import ModelError, UserError
 from hemline.extras import require
+from hemline.printable import printable
 
 if TYPE_CHECKING:
+    from hemline.parity.result import Gate
     from hemline_convert.convert import Conversion
 
 _NEEDED = ("tensorflow", "keras", "ai_edge_quantizer", "ai_edge_litert", "tf2onnx", "onnx")
@@ -42,6 +44,23 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out", type=Path, help="folder for the files (default: that of the model)"
+    )
+    doctor = parser.add_argument_group(
+        "the int8 doctor",
+        "With a gate the int8 network is examined and mended where it fails; where nothing passes, nothing "
+        "is written, and the exit code is 1.",
+    )
+    doctor.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="greatest loss of accuracy in percentage points",
+    )
+    doctor.add_argument(
+        "--min-agreement",
+        type=float,
+        metavar="X",
+        help="least share of the float model's answers, 0 to 1",
     )
     foreign = parser.add_argument_group("for a model that was not trained by hemline")
     foreign.add_argument("-l", "--labels", type=Path, metavar="FILE", help="a label a line")
@@ -78,10 +97,29 @@ def _run(arguments: argparse.Namespace) -> int:
         golden_images=arguments.golden_images,
         golden_data=arguments.golden_data,
         stated=stated,
+        gate=_gate(arguments),
         report=not arguments.no_report,
     )
-    _report(convert(config), config.out)
+    conversion = convert(config)
+    if conversion.checked is not None:
+        from hemline_convert.doctor import letter
+
+        print(printable(letter(conversion.checked)))
+        if not conversion.checked:
+            print("\nno file was written")
+            return FAILED
+        print()
+    _report(conversion, config.out)
     return DONE
+
+
+def _gate(arguments: argparse.Namespace) -> Gate | None:
+    """The gate of the doctor, if one of its numbers is given."""
+    from hemline.parity.result import Gate
+
+    stated = {"max_drop_points": arguments.max_drop, "min_agreement": arguments.min_agreement}
+    given = {name: value for name, value in stated.items() if value is not None}
+    return Gate(**given) if given else None
 
 
 def _source(name: str) -> tuple[Path, str | None]:

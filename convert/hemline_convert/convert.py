@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from hemline import __version__, atomic
 from hemline.card import ModelCard
 from hemline.datasets import Dataset, open_dataset
 from hemline.errors import UserError
+from hemline.parity.compare import DEFAULT_GATE
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
+from hemline.parity.result import Gate
 from hemline_convert import (
     float_tflite,
     mediapipe_file,
@@ -37,6 +39,7 @@ from hemline_convert.calibration import (
     choose_calibration_images,
     recipe_entry,
 )
+from hemline_convert.doctor import Checked, check
 from hemline_convert.keras_source import KerasSource, StatedCard, open_keras
 from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
 from hemline_convert.recipe import QuantizationRecipe
@@ -45,6 +48,8 @@ from hemline_convert.static_quantizer import StaticQuantizer
 
 DEFAULT_GOLDEN_IMAGES = 1000
 REPORT_SUFFIXES = (".report.html", ".report.json")
+_INT8 = ("int8", "mediapipe")
+_INTEGER = (*_INT8, "w8a16", "mixed")
 _CHECKED_IMAGES = 100  # on which the files are compared with each other before they are written
 _VERSIONED = ("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert", "tf2onnx", "onnx")
 
@@ -66,6 +71,8 @@ class ConversionConfig:
         golden_data: Data set of the golden pack, if another than `data`.
         recipe: How int8 files are quantized.
         stated: What the user says of a model without a card.
+        gate: Where given, the doctor examines the int8 network, mends it where it fails, and nothing is
+            written that does not pass.
         report: Whether to write `NAME.report.html` and `NAME.report.json`; they need a golden pack.
     """
 
@@ -79,6 +86,7 @@ class ConversionConfig:
     golden_data: str | None = None
     recipe: QuantizationRecipe = field(default_factory=QuantizationRecipe)
     stated: StatedCard = field(default_factory=StatedCard)
+    gate: Gate | None = None
     report: bool = False
 
     def __post_init__(self) -> None:
@@ -86,11 +94,16 @@ class ConversionConfig:
             raise UserError("nothing to make", "choose one or more of --int8, --float32, …")
         if self.golden_images < 1:
             raise UserError(f"--golden-images is {self.golden_images}", "it must be at least 1")
+        if self.gate is not None and (self.data is None or not self.needs_ranges):
+            raise UserError(
+                "--max-drop and --min-agreement need an int8 file and pictures to measure it on",
+                "give --int8 and --data, the data that the model was trained on",
+            )
 
     @property
     def needs_ranges(self) -> bool:
         """Whether a file with quantized activations is asked for."""
-        return not {"int8", "mediapipe"}.isdisjoint((*self.tflite, *self.onnx))
+        return not set(_INTEGER).isdisjoint((*self.tflite, *self.onnx))
 
 
 @dataclass(frozen=True)
@@ -102,16 +115,20 @@ class Conversion:
         card: The card that the files share, but for the quantization.
         notes: What the user should know.
         verdict: Of the report in one line; empty without one.
+        checked: What the doctor found, and how the golden pack bears it out; None where no gate was given.
     """
 
     files: tuple[Path, ...]
     card: ModelCard
     notes: tuple[str, ...]
     verdict: str = ""
+    checked: Checked | None = None
 
 
 def convert(config: ConversionConfig) -> Conversion:
     """Convert a model.
+
+    With a gate nothing is written where nothing passes; `Conversion.checked` says why.
 
     Raises:
         UserError: The model, the data or the folder cannot be used, or a file would not be what its
@@ -128,8 +145,19 @@ def convert(config: ConversionConfig) -> Conversion:
             _check_labels(dataset, card)
         if recipe.calibration != "trained":
             calibration = _calibration_set(config, card, dataset, golden)
-    factory = _Factory(source, card, recipe, calibration, golden)
-    contents = factory.make(config)
+    quantizer = StaticQuantizer(source, calibration)
+    checked = None
+    if config.gate is not None:
+        assert dataset is not None
+        assert golden is not None
+        checked = check(quantizer, recipe, dataset, golden, config.gate, str(config.model))
+        if not checked:
+            return Conversion((), card, (), checked=checked)
+        assert checked.consultation.kept is not None
+        recipe = checked.consultation.kept.recipe
+        config, more = _as_kept(config, recipe)
+        notes += more
+    contents = _Factory(quantizer, card, recipe, golden).make(config)
     files, verdict = [], ""
     for suffix, content in contents.items():
         path = config.out / f"{card.name}_{suffix}"
@@ -139,12 +167,31 @@ def convert(config: ConversionConfig) -> Conversion:
         path = config.out / f"{card.name}{PACK_SUFFIX}"
         golden.save(path)
         if config.report:
-            facts = measure_conversion(files, golden, path.name, factory.quantizer, recipe)
+            facts = measure_conversion(
+                files, golden, path.name, quantizer, recipe, config.gate or DEFAULT_GATE, checked
+            )
             verdict = facts.run.verdict
             files += [path, *_write_report(config.out / card.name, facts)]
         else:
             files.append(path)
-    return Conversion(tuple(files), card, tuple(notes), verdict)
+    return Conversion(tuple(files), card, tuple(notes), verdict, checked)
+
+
+def _as_kept(
+    config: ConversionConfig, recipe: QuantizationRecipe
+) -> tuple[ConversionConfig, list[str]]:
+    """What to make instead, where what is kept is not int8 throughout: nothing else may be called so."""
+    kind = recipe.kind
+    if kind == "int8":
+        return config, []
+    tflite = tuple(dict.fromkeys(kind if k in _INT8 else k for k in config.tflite))
+    if kind not in tflite:
+        tflite = (*tflite, kind)
+    onnx = tuple(k for k in config.onnx if k != "int8")
+    note = (
+        f"no int8 file was written, TFLite, ONNX or MediaPipe: none passes; {kind} is TFLite only"
+    )
+    return replace(config, tflite=tflite, onnx=onnx), [note]
 
 
 def _write_report(stem: Path, facts: ConversionFacts) -> tuple[Path, Path]:
@@ -175,18 +222,17 @@ class _Factory:
 
     def __init__(
         self,
-        source: KerasSource,
+        quantizer: StaticQuantizer,
         card: ModelCard,
         recipe: QuantizationRecipe,
-        calibration: CalibrationSet | None,
         golden: GoldenPack | None,
     ) -> None:
-        self._source = source
+        self._source = quantizer.source
         self._card = card
         self._recipe = recipe
-        self._calibration = calibration
-        self.quantizer = StaticQuantizer(source, calibration)
-        self._samples = self._check_images(calibration, golden)
+        self._calibration = quantizer.calibration
+        self._quantizer = quantizer
+        self._samples = self._check_images(quantizer.calibration, golden)
         self._float: bytes | None = None
 
     def make(self, config: ConversionConfig) -> dict[str, bytes]:
@@ -201,7 +247,7 @@ class _Factory:
 
     def _tflite(self, kind: str) -> bytes:
         card = self._card_for(kind)
-        if kind == "int8":
+        if kind in _INTEGER:
             bare = self._int8_tflite()
         elif kind == "float32":
             bare = self._float_tflite()
@@ -255,19 +301,18 @@ class _Factory:
         return self._float
 
     def _int8_tflite(self) -> bytes:
-        return self.quantizer.deployable(self._recipe)
+        return self._quantizer.deployable(self._recipe)
 
     def _card_for(self, kind: str) -> ModelCard:
         quantization: dict[str, Any] = {"kind": kind, "versions": _versions()}
         recipe = {
-            "int8": self._recipe.to_json(),
+            **dict.fromkeys(_INTEGER, self._recipe.to_json()),
             "float16": quantize.FLOAT16_RECIPE,
             "dynamic_range": quantize.DYNAMIC_RANGE_RECIPE,
-            "mediapipe": self._recipe.to_json(),
         }.get(kind)
         if recipe is not None:
             quantization["recipe"] = recipe
-        if kind in ("int8", "mediapipe"):
+        if kind in _INTEGER:
             quantization["calibration"] = (
                 recipe_entry(self._calibration)
                 if self._calibration is not None

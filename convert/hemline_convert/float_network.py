@@ -6,6 +6,7 @@ these are the weights that get quantized.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,11 +87,13 @@ class FloatNetwork:
         """The bytes of the network with other values for some constants, by tensor index."""
         model = tflite_file.unpack(self.content)
         tensors = model.subgraphs[0].tensors
+        users = Counter(int(tensor.buffer) for tensor in tensors)
         for index, value in constants.items():
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
-            tensors[index].buffer = len(model.buffers)  # the old one may be another tensor's too
-            model.buffers.append(buffer)
+            if users[int(tensors[index].buffer)] > 1:  # equal constants may share a buffer
+                tensors[index].buffer = len(model.buffers)
+                model.buffers.append(schema.BufferT())
+            data = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
+            model.buffers[tensors[index].buffer].data = data
         return tflite_file.pack(model)
 
     def consumers(self, index: int) -> list[Any]:

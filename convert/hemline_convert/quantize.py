@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
 import numpy as np
 from ai_edge_quantizer import qtyping, quantizer
 
+from hemline.errors import UserError
 from hemline.quiet import holding_back_stderr
 from hemline_convert import tflite_file
+from hemline_convert.float_network import FloatNetwork
 from hemline_convert.observation import Ranges, activations
 from hemline_convert.recipe import QuantizationRecipe
 
@@ -33,7 +36,11 @@ def static_tflite(network: bytes, ranges: Ranges, recipe: QuantizationRecipe) ->
     Args:
         network: Float32 TFLite model.
         ranges: Of its activations, by the names of their tensors.
-        recipe: Its granularity and number of bits count; its calibration method is in the ranges.
+        recipe: Its granularity, number of bits and layers in float count; its calibration method is in the
+            ranges.
+
+    Raises:
+        UserError: A layer that shall stay in float is not there.
     """
     work = quantizer.Quantizer(network)
     bits = recipe.activation_bits
@@ -44,7 +51,25 @@ def static_tflite(network: bytes, ranges: Ranges, recipe: QuantizationRecipe) ->
         work.add_static_config(
             _EVERY_LAYER, qtyping.TFLOperationName.FULLY_CONNECTED, bits, 8, _PER_TENSOR
         )
+    for output_name in _outputs_of(network, recipe.float_layers):
+        work.update_quantization_recipe(
+            f"^{re.escape(output_name)}", _EVERY_OPERATOR, algorithm_key="no_quantize"
+        )
     return _quantized(work, _as_statistics(network, ranges))
+
+
+def _outputs_of(network: bytes, layers: tuple[str, ...]) -> list[str]:
+    """Names of the tensors that Keras layers with weights give."""
+    if not layers:
+        return []
+    known = FloatNetwork(network).layers
+    for name in layers:
+        if name not in {layer.name for layer in known}:
+            raise UserError(
+                f"the network has no layer with weights called {name}",
+                f"it has: {', '.join(layer.name for layer in known)}",
+            )
+    return [layer.output_name for layer in known if layer.name in layers]
 
 
 def dynamic_range_tflite(float_model: bytes) -> bytes:

@@ -26,16 +26,28 @@ class QuantizationRecipe:
             FULLY_CONNECTED one scale, since runtimes before LiteRT refuse more; `tensor` gives every
             operator one.
         activation_bits: 8 (asymmetric), or 16 (symmetric, as LiteRT's int16 kernels ask for).
+        equalized: Whether channels are made alike in size first (`hemline_convert.equalization`).
+        bias_corrected: Whether what rounded weights add on average is taken off the biases
+            (`hemline_convert.bias_correction`).
+        float_layers: Keras layers that stay in float; the file is then called mixed, and not int8.
     """
 
     calibration: str = "auto"
     granularity: str = "channel"
     activation_bits: int = 8
+    equalized: bool = False
+    bias_corrected: bool = False
+    float_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _one_of("calibration method", self.calibration, CALIBRATION_METHODS)
         _one_of("granularity of the weights", self.granularity, GRANULARITIES)
         _one_of("number of activation bits", self.activation_bits, ACTIVATION_BITS)
+        if self.equalized and self.calibration == "trained":
+            raise UserError(
+                "ranges that were trained do not fit channels that are equalized afterwards",
+                "choose another calibration method, or no equalization",
+            )
 
     def for_card(self, card: ModelCard) -> QuantizationRecipe:
         """The same with `auto` decided."""
@@ -44,13 +56,20 @@ class QuantizationRecipe:
         return replace(self, calibration="trained" if card.activation_ranges else "min-max")
 
     @property
+    def kind(self) -> str:
+        """What files of it are called: `int8` only if everything inside is."""
+        if self.float_layers:
+            return "mixed"
+        return "int8" if self.activation_bits == 8 else "w8a16"
+
+    @property
     def name(self) -> str:
         """As the LiteRT quantizer names its recipes."""
         return f"static_wi8_ai{self.activation_bits}"
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as the card holds it."""
-        return {"name": self.name, **asdict(self)}
+        return {"name": self.name, **asdict(self), "float_layers": list(self.float_layers)}
 
 
 def _one_of(what: str, value: Any, allowed: tuple[Any, ...]) -> None:

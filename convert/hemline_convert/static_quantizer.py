@@ -6,10 +6,14 @@ content = quantizer.deployable(QuantizationRecipe(calibration="mse"))  # a .tfli
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
+from hemline.errors import UserError
 from hemline_convert import float_tflite, quantize, tflite_file
+from hemline_convert.bias_correction import bias_corrected
 from hemline_convert.calibration import CalibrationSet
+from hemline_convert.equalization import equalized
 from hemline_convert.keras_source import KerasSource
 from hemline_convert.observation import Observations, Ranges
 from hemline_convert.recipe import QuantizationRecipe
@@ -41,18 +45,49 @@ class StaticQuantizer:
         assert self.calibration is not None
         return Observations(self.network, self.calibration, self.source.normalization)
 
+    @cached_property
+    def equalized(self) -> StaticQuantizer:
+        """The same for the network with equalized channels."""
+        other = StaticQuantizer(self.source, self.calibration)
+        other.network = equalized(self.network)
+        return other
+
     def ranges(self, recipe: QuantizationRecipe) -> Ranges:
         """The ranges that the recipe gives the activations."""
         if recipe.for_card(self.source.card).calibration == "trained":
             return ranges_from_card(self.network, self.source.card)
+        if recipe.equalized:
+            return self.equalized.ranges(replace(recipe, equalized=False))
         return self.observations.ranges(recipe)
 
     def integer_only(self, recipe: QuantizationRecipe) -> bytes:
-        """The network with integers at its ends too: int8, or int16 with 16-bit activations."""
+        """The network with integers at its ends too: int8, or int16 with 16-bit activations.
+
+        A layer at an end that the recipe keeps in float takes, or gives, float32.
+        """
         if recipe not in self._made:
-            self._made[recipe] = quantize.static_tflite(self.network, self.ranges(recipe), recipe)
+            self._made[recipe] = self._quantized(recipe)
         return self._made[recipe]
+
+    def _quantized(self, recipe: QuantizationRecipe) -> bytes:
+        if recipe.equalized:
+            return self.equalized.integer_only(replace(recipe, equalized=False))
+        ranges = self.ranges(recipe)
+        content = quantize.static_tflite(self.network, ranges, recipe)
+        if not recipe.bias_corrected:
+            return content
+        if self.calibration is None:
+            raise UserError(
+                "bias correction needs pictures to calibrate with, and none are given",
+                "give the data that the model was trained on: --data",
+            )
+        corrected = bias_corrected(
+            self.network, content, self.calibration.tensors, self.source.normalization
+        )
+        return quantize.static_tflite(corrected, ranges, recipe)
 
     def deployable(self, recipe: QuantizationRecipe) -> bytes:
         """The network with uint8 pixels in and float32 logits out."""
-        return tflite_file.with_uint8_input_and_float_output(self.integer_only(recipe))
+        return tflite_file.with_uint8_input_and_float_output(
+            self.integer_only(recipe), self.source.normalization
+        )

@@ -16,7 +16,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from hemline.card import ModelCard
+from hemline.card import ModelCard, Normalization
 from hemline.integrity import network_sha256
 from hemline.zipcard import CARD_MEMBER, LABELS_MEMBER
 from hemline_convert.tflite_metadata import metadata_buffer
@@ -137,27 +137,43 @@ def dtype_of(tensor: Any) -> np.dtype[Any]:
     return np.dtype(types[tensor.type])
 
 
-def with_uint8_input_and_float_output(content: bytes) -> bytes:
-    """Put QUANTIZE (uint8 to int8) in front of an all-int8 model and DEQUANTIZE behind it.
+def with_uint8_input_and_float_output(content: bytes, normalization: Normalization) -> bytes:
+    """Let an integer network take the pixels as they are, as uint8, and give float32.
 
-    The pixels go in as they are: the uint8 input has the scale of the int8 one, and a zero point 128
-    higher, so that QUANTIZE changes no value.
+    Before int8 stands QUANTIZE: the uint8 input has the scale of the int8 one, and a zero point 128 higher,
+    so that it changes no value. Before a first layer in float, and before int16, stands DEQUANTIZE, which
+    normalizes. Behind the logits stands DEQUANTIZE, unless they are float.
+
+    Args:
+        content: A network that takes int8, int16 or float32, and gives the same or another of these.
+        normalization: Of its pixels.
     """
     model = unpack(content)
     graph = model.subgraphs[0]
-    inner_in = graph.tensors[graph.inputs[0]]
-    inner_out = graph.tensors[graph.outputs[0]]
-    quantization = schema.QuantizationParametersT()
-    quantization.scale = list(inner_in.quantization.scale)
-    quantization.zeroPoint = [int(inner_in.quantization.zeroPoint[0]) + 128]
-    inner_in.name, inner_out.name = b"image_int8", b"logits_int8"
-    first = add_tensor(graph, inner_in.shape, schema.TensorType.UINT8, quantization)
-    last = add_tensor(graph, inner_out.shape, schema.TensorType.FLOAT32, None)
     builtin = schema.BuiltinOperator
-    quantize = new_operator(model, builtin.QUANTIZE, [first], [graph.inputs[0]])
-    dequantize = new_operator(model, builtin.DEQUANTIZE, [graph.outputs[0]], [last])
-    graph.operators = [quantize, *graph.operators, dequantize]
-    graph.inputs, graph.outputs = [first], [last]
+    source, target = int(graph.inputs[0]), int(graph.outputs[0])
+    inner_in, inner_out = graph.tensors[source], graph.tensors[target]
+    uint8 = schema.QuantizationParametersT()
+    uint8.scale, uint8.zeroPoint = [normalization.scale], [normalization.zero_point]
+    before: list[Any] = []
+    if dtype_of(inner_in) == np.int8:
+        uint8.scale = list(inner_in.quantization.scale)
+        uint8.zeroPoint = [int(inner_in.quantization.zeroPoint[0]) + 128]
+    elif dtype_of(inner_in) == np.int16:
+        middle = add_tensor(graph, inner_in.shape, schema.TensorType.FLOAT32, None)
+        before, source = [new_operator(model, builtin.QUANTIZE, [middle], [source])], middle
+    first = add_tensor(graph, inner_in.shape, schema.TensorType.UINT8, uint8)
+    is_int8 = dtype_of(inner_in) == np.int8
+    entry = builtin.QUANTIZE if is_int8 else builtin.DEQUANTIZE
+    before = [new_operator(model, entry, [first], [source]), *before]
+    inner_in.name = f"{INPUT_NAME}_{dtype_of(inner_in)}".encode()
+    after: list[Any] = []
+    if dtype_of(inner_out) != np.float32:
+        inner_out.name = f"{OUTPUT_NAME}_{dtype_of(inner_out)}".encode()
+        target = add_tensor(graph, inner_out.shape, schema.TensorType.FLOAT32, None)
+        after = [new_operator(model, builtin.DEQUANTIZE, [graph.outputs[0]], [target])]
+    graph.operators = [*before, *graph.operators, *after]
+    graph.inputs, graph.outputs = [first], [target]
     return pack(model)
 
 

@@ -38,6 +38,8 @@ _WEIGHT_TYPES = {
     "dynamic_range": np.int8,
     "int8": np.int8,
     "mediapipe": np.int8,
+    "w8a16": np.int8,
+    "mixed": np.int8,  # but for the layers that the card names
 }
 # Largest difference to Keras in the logits that a float32 file may have: float arithmetic in another
 # order differs by about 1e-5 of the largest logit.
@@ -55,7 +57,8 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
     _verify_edges(name, backend, card)
     model = tflite_file.unpack(content)
     graph = model.subgraphs[0]
-    wanted = np.dtype(_WEIGHT_TYPES[kind])
+    usual = np.dtype(_WEIGHT_TYPES[kind])
+    in_float = _float_layers(name, kind, model, card)
     producers = {int(out): op for op in graph.operators for out in op.outputs}
     for operator in graph.operators:
         what = tflite_file.operator_name(model, operator)
@@ -64,12 +67,36 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
             if kind == "float16" and index in producers:  # widened by a DEQUANTIZE
                 index = int(producers[index].inputs[0])
             got = tflite_file.dtype_of(graph.tensors[index])
-            if got != wanted:
+            stays = tflite_file.layer_name(model, operator) in in_float
+            if got != (np.dtype(np.float32) if stays else usual):
                 what = tflite_file.operator_and_layer(model, operator)
                 raise _not_as_claimed(name, kind, f"the weights of a {what}, are {got}")
-    if wanted == np.int8 and kind != "dynamic_range":
+    if kind in ("int8", "mediapipe"):
         _verify_int8_operators(name, model, with_softmax=kind == "mediapipe")
+    if kind == "w8a16":
+        _verify_int16_operators(name, model)
     return backend
+
+
+def _float_layers(name: str, kind: str, model: Any, card: ModelCard) -> tuple[str, ...]:
+    """The layers that the card says are in float, all of which must be there."""
+    stated = tuple(card.quantization.get("recipe", {}).get("float_layers", ()))
+    there = {tflite_file.layer_name(model, operator) for operator in model.subgraphs[0].operators}
+    if (kind == "mixed") != bool(stated) or not there.issuperset(stated):
+        raise _not_as_claimed(name, kind, f"its card says that in float are: {stated or 'none'}")
+    return stated
+
+
+def _verify_int16_operators(name: str, model: Any) -> None:
+    """Weighted operators must take and give int16."""
+    graph = model.subgraphs[0]
+    for operator in graph.operators:
+        if tflite_file.operator_name(model, operator) in _WEIGHTED:
+            ends = (operator.inputs[0], operator.outputs[0])
+            types = {tflite_file.dtype_of(graph.tensors[index]) for index in ends}
+            if types != {np.dtype(np.int16)}:
+                what = tflite_file.operator_and_layer(model, operator)
+                raise _not_as_claimed(name, "w8a16", f"an activation of {what}, is not int16")
 
 
 def _verify_int8_operators(name: str, model: Any, *, with_softmax: bool) -> None:

@@ -168,4 +168,4 @@ def int8_of(content, pictures):
     targets = np.zeros(len(pictures), np.int64)
     calibration = CalibrationSet(pictures, targets, "noise", ("",) * len(pictures))
     ranges = Observations(content, calibration, NORMALIZATION).ranges(recipe)
-    return with_uint8_input_and_float_output(static_tflite(content, ranges, recipe))
+    return with_uint8_input_and_float_output(static_tflite(content, ranges, recipe), NORMALIZATION)

@@ -92,7 +92,7 @@ def fake_quantized(source: KerasSource, pixels: NDArray[np.uint8]) -> FakeQuanti
 def int8_file(source: KerasSource, network: FakeQuantizedNetwork) -> bytes:
     graph = read_int8_graph(source)
     content = quantize.static_tflite(graph.network, network.ranges, QuantizationRecipe())
-    return tflite_file.with_uint8_input_and_float_output(content)
+    return tflite_file.with_uint8_input_and_float_output(content, source.normalization)
 
 
 @pytest.mark.parametrize(

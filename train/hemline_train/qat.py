@@ -80,7 +80,7 @@ class QatSubject:
         """Compare with the int8 file of the same weights and ranges, before anything is trained."""
         pixels = images.pixels[:_CHECKED_IMAGES]
         content = quantize.static_tflite(self._graph.network, self.network.ranges, RECIPE)
-        content = tflite_file.with_uint8_input_and_float_output(content)
+        content = tflite_file.with_uint8_input_and_float_output(content, self._source.normalization)
         file = LiteRtBackend("the int8 file", content, 1)
         answers = [int(file.logits(pixel[None]).argmax()) for pixel in pixels]
         agreement = float(np.mean(Forward(self.network)(pixels).argmax(axis=1) == answers))

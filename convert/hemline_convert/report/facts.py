@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from hemline.card import ModelCard
 from hemline.errors import UserError
 from hemline.inspection import inspect_model
 from hemline.modelfile import load_model
-from hemline.parity.compare import compare
+from hemline.parity.compare import DEFAULT_GATE, compare
 from hemline.parity.golden import GoldenPack
 from hemline.parity.metrics import top1_agreement
 from hemline.parity.reference import Reference, spread
-from hemline.parity.result import rate_json
+from hemline.parity.result import Gate, rate_json
 from hemline.parity.run import CandidateError, ParityRun, measure
+from hemline_convert.doctor import Checked
 from hemline_convert.recipe import QuantizationRecipe
 from hemline_convert.static_quantizer import StaticQuantizer
 from hemline_convert.trained_ranges import activation_names
@@ -75,6 +76,7 @@ class ConversionFacts:
         runners: The float model, then each file in each runtime that runs it.
         refused: Which runtime does not run which file, and why.
         ranges: The calibration; empty where ranges were trained, or nothing is int8.
+        checked: What the doctor found; None where it was not asked.
     """
 
     card: ModelCard
@@ -83,6 +85,7 @@ class ConversionFacts:
     runners: tuple[Runner, ...]
     refused: tuple[tuple[str, str, str], ...]
     ranges: tuple[ActivationRange, ...]
+    checked: Checked | None = None
 
     def agreeing(self, a: Runner, b: Runner) -> int:
         """On how many pictures two answer alike."""
@@ -114,6 +117,7 @@ class ConversionFacts:
             },
             "float_accuracy": self._float_accuracy(),
             "calibration": [asdict(entry) for entry in self.ranges],
+            "doctor": self.checked.to_json() if self.checked is not None else None,
         }
 
     def _float_accuracy(self) -> dict[str, Any] | None:
@@ -129,6 +133,8 @@ def measure_conversion(
     golden_name: str,
     quantizer: StaticQuantizer,
     recipe: QuantizationRecipe,
+    gate: Gate = DEFAULT_GATE,
+    checked: Checked | None = None,
 ) -> ConversionFacts:
     """Measure the files of one conversion.
 
@@ -138,6 +144,8 @@ def measure_conversion(
         golden_name: Name of its file.
         quantizer: That the int8 network came from.
         recipe: How it was quantized.
+        gate: What is asked of each file.
+        checked: What the doctor found.
     """
     loaded, errors = [], []
     for path in files:
@@ -145,7 +153,7 @@ def measure_conversion(
             loaded.append(load_model(path))
         except UserError as error:
             errors.append(CandidateError(path.name, error.problem))
-    run = measure([(Reference.from_pack(golden, golden_name), loaded)], errors=errors)
+    run = measure([(Reference.from_pack(golden, golden_name), loaded)], gate, errors)
     runners, refused = _in_every_runtime(files, golden, run)
     quantizations = [model.card.quantization for model in loaded]
     integer = [entry for entry in quantizations if "calibration" in entry]
@@ -156,6 +164,7 @@ def measure_conversion(
         runners=runners,
         refused=refused,
         ranges=_calibration(quantizer, recipe) if integer else (),
+        checked=checked,
     )
 
 
@@ -203,6 +212,8 @@ def _calibration(
 ) -> tuple[ActivationRange, ...]:
     if quantizer.calibration is None:  # the ranges were trained with the network
         return ()
+    if recipe.equalized:
+        return _calibration(quantizer.equalized, replace(recipe, equalized=False))
     chosen = quantizer.ranges(recipe)
     names = activation_names(quantizer.network)
     found = []

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from hemline.parity.report import facts_table, page, table
+from hemline_convert.doctor import letter
 from hemline_convert.report import charts
 from hemline_convert.report.facts import ActivationRange, ConversionFacts, Runner
 
@@ -17,6 +18,10 @@ def conversion_page(facts: ConversionFacts) -> str:
     measurements = tuple(dataclasses.replace(m, pairs=()) for m in facts.run.measurements)
     run = dataclasses.replace(facts.run, measurements=measurements)
     sections = [_origin(facts), _agreement(facts)]
+    if facts.checked is not None:
+        sections.append(
+            f'<h2>What the int8 doctor says</h2><pre class="wide">{escape(letter(facts.checked))}</pre>'
+        )
     if facts.ranges:
         sections.append(_calibration(facts))
     return page(run, title=f"conversion of {facts.card.name}", sections=sections)

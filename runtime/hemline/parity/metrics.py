@@ -147,6 +147,20 @@ class PairedCounts:
             return 0.0
         return 100 * (self.reference_correct - self.candidate_correct) / self.images
 
+    @property
+    def drop_interval_points(self) -> tuple[float, float]:
+        """The range that the true drop lies in with 95 % confidence, in percentage points.
+
+        With b and c the pictures that only the reference, or only the candidate, has right, half a picture
+        added to each, and n two more than the pictures: d ± 1.96·√((b + c) − (b − c)²/n) / n, d = (b − c)/n.
+        Agresti and Min, "Simple improved confidence intervals for comparing matched proportions", 2005.
+        """
+        total = self.images + 2
+        lost, won = self.right_to_wrong + 0.5, self.wrong_to_right + 0.5
+        spread = 1.96 * math.sqrt(lost + won - (lost - won) ** 2 / total) / total
+        drop = (lost - won) / total
+        return 100 * max(drop - spread, -1.0), 100 * min(drop + spread, 1.0)
+
 
 def paired_counts(reference: Answers, candidate: Answers, targets: Answers) -> PairedCounts:
     """Compare the answers picture by picture where the truth is known.

@@ -1,0 +1,204 @@
+"""From experiments to one cause, in one sentence with its numbers.
+
+In the order in which causes hide each other: preprocessing, then whether anything is broken at all, then
+weights or activations, whichever adds more noise; of activations, the pictures that calibrated and the
+ranges, and then the layer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from hemline_convert.doctor import findings
+from hemline_convert.doctor.experiments import Experiments, LayerNoise
+from hemline_convert.doctor.patient import Patient
+from hemline_convert.doctor.preprocessing import better_preprocessing
+from hemline_convert.recipe import QuantizationRecipe
+
+# Sound int8 networks have less noise: the paper's 38 dB, random MobileNetV2-like ones over 25.
+_SOUND_DB = 25.0
+_MOST = 0.5  # share of the noise from which on a layer is at fault alone
+
+
+class Cause(StrEnum):
+    """What makes an int8 network worse than the float one."""
+
+    PREPROCESSING = "preprocessing"
+    CALIBRATION_DATA = "calibration data"
+    RANGE = "range"
+    ONE_LAYER = "one layer"
+    WEIGHTS = "weights"
+    ACTIVATIONS = "activations"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why an int8 network is worse than its float one.
+
+    Attributes:
+        cause: The cause.
+        sentence: The cause with its numbers.
+        part: `weights` or `activations`, where the cause lies in one of them; else empty.
+        layer: The Keras layer, where one is at fault; else empty.
+        channel: Its channel, where one is at fault; else None.
+        noise_db: Noise below the signal of the float logits, of the int8 network, of its rounded weights
+            alone, and of its rounded activations alone; empty where it was not measured.
+        suspects: Keras layers, the noisiest first.
+    """
+
+    cause: Cause
+    sentence: str
+    part: str = ""
+    layer: str = ""
+    channel: int | None = None
+    noise_db: dict[str, float] | None = None
+    suspects: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for `json.dumps`."""
+        return {**asdict(self), "cause": self.cause.value}
+
+
+def diagnose(patient: Patient, recipe: QuantizationRecipe) -> Diagnosis:
+    """Find out what an int8 network suffers from.
+
+    Args:
+        patient: The float network, and pictures that it was not calibrated on.
+        recipe: How it is quantized, without equalization and bias correction.
+    """
+    other = better_preprocessing(patient)
+    if other is not None:
+        return Diagnosis(
+            Cause.PREPROCESSING,
+            f"the float network itself is right on {other.stated_accuracy:.1%} of the pictures only, and "
+            f"with {other.how} on {other.accuracy:.1%}: it was trained with another preprocessing than its "
+            "card states",
+        )
+    experiments = Experiments(patient, recipe)
+    noise_db = {
+        "int8": _db(experiments.all_noise),
+        "weights": _db(experiments.weight_noise),
+        "activations": _db(experiments.activation_noise),
+    }
+    suspects = tuple(
+        noise.layer.name
+        for noise in sorted(experiments.layers, key=lambda n: -(n.weights + n.activation))
+    )
+    found = _found(experiments, noise_db)
+    return Diagnosis(**{**vars(found), "noise_db": noise_db, "suspects": suspects})
+
+
+def _found(experiments: Experiments, noise_db: dict[str, float]) -> Diagnosis:
+    if noise_db["int8"] >= _SOUND_DB:
+        return Diagnosis(
+            Cause.NONE,
+            f"nothing is broken: the noise of int8 is {noise_db['int8']:.0f} dB below the signal, as in "
+            "sound networks; the answers that change are those where the float network wavers",
+        )
+    if experiments.activation_noise >= experiments.weight_noise:
+        return _calibration(experiments) or _range(experiments) or _activations(experiments)
+    return _weights(experiments)
+
+
+def _calibration(experiments: Experiments) -> Diagnosis | None:
+    """The pictures that calibrated do not do what others do."""
+    if not _own_ranges_help(experiments) or experiments.quantizer.calibration is None:
+        return None
+    reach = findings.reach_of_calibration(experiments)
+    typical = float(np.median(list(reach.values())))
+    if 1 / findings.FAR_OFF < typical < findings.FAR_OFF:
+        return None
+    layer, worst = max(reach.items(), key=lambda item: abs(math.log(item[1])))
+    return Diagnosis(
+        Cause.CALIBRATION_DATA,
+        f"the pictures that calibrated are unlike the others: their activations span {typical:.0%} of what "
+        f"others make in a typical layer, and {worst:.0%} in {layer}; with ranges from other pictures the "
+        f"noise of rounded activations falls from {_power(experiments.activation_noise)} to "
+        f"{_power(experiments.activation_noise_with_own_ranges)} of the signal",
+        part="activations",
+    )
+
+
+def _range(experiments: Experiments) -> Diagnosis | None:
+    """The range of an activation is too narrow or too wide for what it does."""
+    bad = findings.worst_range(experiments)
+    if bad is None:
+        return None
+    return Diagnosis(Cause.RANGE, bad.sentence, part="activations", layer=bad.layer)
+
+
+def _activations(experiments: Experiments) -> Diagnosis:
+    worst, share = _worst(experiments, "activation")
+    wild = findings.layers_with_wild_channels(experiments)
+    if len(wild) > 1:
+        return Diagnosis(
+            Cause.ACTIVATIONS,
+            f"channels are of very different size in {len(wild)} layers ({', '.join(wild)}), and in "
+            f"{worst.layer.name}{findings.channels_of_activation(experiments, worst.layer).text}; rounded "
+            f"activations make {_power(experiments.activation_noise)} of noise, rounded weights "
+            f"{_power(experiments.weight_noise)}",
+            part="activations",
+        )
+    channels = findings.channels_of_activation(experiments, worst.layer)
+    if share >= _MOST:
+        return Diagnosis(
+            Cause.ONE_LAYER,
+            f"the layer {worst.layer.name} makes {share:.0%} of the noise of rounded activations"
+            f"{channels.text}",
+            part="activations",
+            layer=worst.layer.name,
+            channel=channels.channel,
+        )
+    return Diagnosis(
+        Cause.ACTIVATIONS,
+        f"rounded activations make {_power(experiments.activation_noise)} of noise, rounded weights "
+        f"{_power(experiments.weight_noise)}; no layer makes most of it, the first is {worst.layer.name} "
+        f"with {share:.0%}{channels.text}",
+        part="activations",
+    )
+
+
+def _weights(experiments: Experiments) -> Diagnosis:
+    worst, share = _worst(experiments, "weights")
+    text, channel = findings.weights_of(experiments, worst.layer)
+    if share >= _MOST:
+        return Diagnosis(
+            Cause.ONE_LAYER,
+            f"the layer {worst.layer.name} makes {share:.0%} of the noise of rounded weights{text}",
+            part="weights",
+            layer=worst.layer.name,
+            channel=channel,
+        )
+    return Diagnosis(
+        Cause.WEIGHTS,
+        f"rounded weights make {_power(experiments.weight_noise)} of noise, rounded activations "
+        f"{_power(experiments.activation_noise)}; no layer makes most of it, the first is {worst.layer.name} "
+        f"with {share:.0%}{text}",
+        part="weights",
+    )
+
+
+def _own_ranges_help(experiments: Experiments) -> bool:
+    own, theirs = experiments.activation_noise_with_own_ranges, experiments.activation_noise
+    return own < theirs / 4
+
+
+def _worst(experiments: Experiments, part: str) -> tuple[LayerNoise, float]:
+    """The noisiest layer, and its share of what all layers alone add up to."""
+    worst = max(experiments.layers, key=lambda noise: float(getattr(noise, part)))
+    total = sum(float(getattr(noise, part)) for noise in experiments.layers)
+    return worst, float(getattr(worst, part)) / max(total, 1e-30)
+
+
+def _db(noise: float) -> float:
+    return -10 * math.log10(max(noise, 1e-12))
+
+
+def _power(noise: float) -> str:
+    return f"{noise:.2%}" if noise < 1 else f"{noise:.1f} times"
