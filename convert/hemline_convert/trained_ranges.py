@@ -2,7 +2,8 @@
 
 `hemline train --qat` fixes what each activation is quantized from and to. Names of tensors change with the
 process and with the converter, so the card tells the ranges in the order of the operators, each with its
-operator and its layer, and a network whose operators are others is refused.
+operator and the shape of what it makes, and a network where these are others is refused. The layer is told
+for people.
 """
 
 from __future__ import annotations
@@ -41,10 +42,14 @@ def card_entry(network: bytes, ranges: Ranges) -> tuple[dict[str, Any], ...]:
     return tuple(
         {
             "after": maker,
+            "operator": operator,
+            "shape": shape,
             "low": float(np.float32(ranges.low[name])),
             "high": float(np.float32(ranges.high[name])),
         }
-        for name, maker in activation_names(network).items()
+        for (name, maker), (operator, shape) in zip(
+            activation_names(network).items(), _structure(network), strict=True
+        )
     )
 
 
@@ -56,22 +61,22 @@ def ranges_from_card(network: bytes, card: ModelCard) -> Ranges:
     """
     if not card.activation_ranges:
         raise CardError(f"the card of {card.name} has no activation ranges", _HINT)
-    names = activation_names(network)
+    names, structure = list(activation_names(network)), _structure(network)
     try:
-        makers = [str(entry["after"]) for entry in card.activation_ranges]
-        edges = [(float(entry["low"]), float(entry["high"])) for entry in card.activation_ranges]
+        trained = [(str(e["operator"]), list(e["shape"])) for e in card.activation_ranges]
+        edges = [(float(e["low"]), float(e["high"])) for e in card.activation_ranges]
     except (KeyError, TypeError, ValueError) as error:
         raise CardError(
             f"the activation ranges in the card of {card.name} cannot be read: {error!r}", _HINT
         ) from error
     if not all(np.isfinite(low) and np.isfinite(high) and low <= high for low, high in edges):
         raise CardError(f"the activation ranges in the card of {card.name} are no ranges", _HINT)
-    if makers != list(names.values()):
-        pairs = zip([*makers, "nothing"], [*names.values(), "nothing"], strict=False)
-        trained, found = next(pair for pair in pairs if pair[0] != pair[1])
+    if trained != structure:
+        pairs = zip([*trained, "nothing"], [*structure, "nothing"], strict=False)
+        one, other = next(pair for pair in pairs if pair[0] != pair[1])
         raise CardError(
-            f"the card of {card.name} has activation ranges of another network: "
-            f"{trained} stands there where the converter makes {found}",
+            f"the card of {card.name} has activation ranges of another network: {_text(one)} stands "
+            f"there where the converter makes {_text(other)}",
             _HINT,
         )
     return Ranges(
@@ -80,7 +85,25 @@ def ranges_from_card(network: bytes, card: ModelCard) -> Ranges:
     )
 
 
-_HINT = "fine-tune the model again with the versions that are installed: hemline train --qat MODEL.keras"
+def _structure(network: bytes) -> list[tuple[str, list[int]]]:
+    """What is the same in every conversion: operator and shape of each activation, in their order."""
+    model = tflite_file.unpack(network)
+    graph = model.subgraphs[0]
+    made = [(_INPUT, graph.inputs[0])]
+    for operator in graph.operators:
+        name = tflite_file.operator_name(model, operator)
+        made += [(name, index) for index in operator.outputs]
+    return [(name, [int(n) for n in graph.tensors[index].shape[1:]]) for name, index in made]
+
+
+def _text(entry: tuple[str, list[int]] | str) -> str:
+    return entry if isinstance(entry, str) else f"{entry[0]} of shape {entry[1]}"
+
+
+_HINT = (
+    "train it on for int8 with the versions that are installed (hemline train --qat MODEL.keras), or "
+    "calibrate with pictures (--data, and --calibration min-max)"
+)
 
 
 def recipe_entry() -> dict[str, Any]:

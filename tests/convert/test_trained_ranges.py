@@ -48,7 +48,14 @@ def test_ranges_of_another_network_are_refused_with_where_they_part(source, netw
 
 @pytest.mark.parametrize(
     "change",
-    [{"low": "wide"}, {"low": float("nan")}, {"low": 2.0}, {"high": float("inf")}, {"low": None}],
+    [
+        {"shape": 4},
+        {"low": "wide"},
+        {"low": float("nan")},
+        {"low": 2.0},
+        {"high": float("inf")},
+        {"low": None},
+    ],
 )
 def test_a_range_that_is_none_is_refused(change, source, network, entry):
     changed = ({**entry[0], **change}, *entry[1:])

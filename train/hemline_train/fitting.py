@@ -115,10 +115,20 @@ class Fitting:
         config: Settings of the run.
         train: Training images.
         validation: Validation images.
+        also: From pixels to logits with the same weights in another way; its loss is added to that of
+            the network.
     """
 
-    def __init__(self, model: Network, config: Settings, train: Images, validation: Images) -> None:
+    def __init__(
+        self,
+        model: Network,
+        config: Settings,
+        train: Images,
+        validation: Images,
+        also: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.model = model
+        self._also = also
         self._config = config
         self._train = train
         self._validation = validation
@@ -207,6 +217,11 @@ class Fitting:
             logits = self.model(tf.cast(pixels, tf.float32), training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
             mean = tf.reduce_mean(losses)
+            if self._also is not None:
+                others = self._also(tf.cast(pixels, tf.float32))
+                mean += tf.reduce_mean(
+                    tf.nn.sparse_softmax_cross_entropy_with_logits(targets, others)
+                )
         variables = self.model.trainable_variables
         self._optimizer.apply(tape.gradient(mean, variables))
         correct = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == targets, tf.float32))

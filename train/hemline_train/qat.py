@@ -3,6 +3,10 @@
 Training from the start is done in float: ranges of an untrained network say nothing. Batch normalization
 is folded first, with the statistics that the network has, and dropout is left out, since the int8 file has
 neither.
+
+What is minimized is the loss of the network with rounding plus that of the same weights without. With the
+first alone, a network that int8 breaks ends as one that only works with rounding: its float model, to which
+the int8 file is compared, means nothing then.
 """
 
 from __future__ import annotations
@@ -94,14 +98,15 @@ class QatSubject:
 
 
 class _FloatNetwork:
-    """The model without fake quantization, from pixels to logits."""
+    """The model without fake quantization, batch normalization as in inference."""
 
     def __init__(self, source: KerasSource) -> None:
         self.input_shape = source.model.input_shape
         self._logits = pixels_to_logits(source)
 
-    def __call__(self, pixels: Any, training: bool) -> Any:
-        assert not training
+    def __call__(self, pixels: Any, training: bool = False) -> Any:
+        """Pixels of 0–255, (N, H, W, C), to logits."""
+        del training  # there is nothing in it that training changes
         return self._logits(pixels)
 
 

@@ -110,7 +110,11 @@ def _run(
             accuracy = before["validation"].accuracy
             report(f"validation accuracy as int8 before this training: {accuracy:.4f}")
         fitting = Fitting(
-            subject.network, config, images.splits["train"], images.splits["validation"]
+            subject.network,
+            config,
+            images.splits["train"],
+            images.splits["validation"],
+            also=subject.float_network if isinstance(subject, QatSubject) else None,
         )
 
         def after_epoch(state: FitState) -> None:
