@@ -61,9 +61,10 @@ def ranges_from_card(network: bytes, card: ModelCard) -> Ranges:
     """
     if not card.activation_ranges:
         raise CardError(f"the card of {card.name} has no activation ranges", _HINT)
-    names, structure = list(activation_names(network)), _structure(network)
+    names = list(activation_names(network))
+    found = [_text(operator, shape) for operator, shape in _structure(network)]
     try:
-        trained = [(str(e["operator"]), list(e["shape"])) for e in card.activation_ranges]
+        trained = [_text(e["operator"], list(e["shape"])) for e in card.activation_ranges]
         edges = [(float(e["low"]), float(e["high"])) for e in card.activation_ranges]
     except (KeyError, TypeError, ValueError) as error:
         raise CardError(
@@ -71,12 +72,12 @@ def ranges_from_card(network: bytes, card: ModelCard) -> Ranges:
         ) from error
     if not all(np.isfinite(low) and np.isfinite(high) and low <= high for low, high in edges):
         raise CardError(f"the activation ranges in the card of {card.name} are no ranges", _HINT)
-    if trained != structure:
-        pairs = zip([*trained, "nothing"], [*structure, "nothing"], strict=False)
+    if trained != found:
+        pairs = zip([*trained, "nothing"], [*found, "nothing"], strict=False)
         one, other = next(pair for pair in pairs if pair[0] != pair[1])
         raise CardError(
-            f"the card of {card.name} has activation ranges of another network: {_text(one)} stands "
-            f"there where the converter makes {_text(other)}",
+            f"the card of {card.name} has activation ranges of another network: {one} stands there "
+            f"where the converter makes {other}",
             _HINT,
         )
     return Ranges(
@@ -96,8 +97,8 @@ def _structure(network: bytes) -> list[tuple[str, list[int]]]:
     return [(name, [int(n) for n in graph.tensors[index].shape[1:]]) for name, index in made]
 
 
-def _text(entry: tuple[str, list[int]] | str) -> str:
-    return entry if isinstance(entry, str) else f"{entry[0]} of shape {entry[1]}"
+def _text(operator: str, shape: list[int]) -> str:
+    return f"{operator} of shape {shape}"
 
 
 _HINT = (
