@@ -43,7 +43,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-report", action="store_true", help="leave out NAME.report.html and NAME.report.json"
     )
     parser.add_argument(
-        "--out", type=Path, help="folder for the files (default: that of the model)"
+        "--out",
+        type=Path,
+        help="folder for the files (default: that of the model; the current one for a shipped model)",
     )
     doctor = parser.add_argument_group(
         "the int8 doctor",
@@ -89,7 +91,8 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     config = ConversionConfig(
         model=model,
-        out=arguments.out or model.parent,
+        # What is shipped is never overwritten by a conversion of it.
+        out=arguments.out or (model.parent if name is None else Path()),
         tflite=tflite,
         onnx=onnx,
         data=arguments.data,

@@ -88,6 +88,16 @@ def test_a_link_to_nothing_that_looks_like_a_glob_does_not_loop(tmp_path):
     assert "a link to nothing" in source.problem
 
 
+def test_links_to_themselves_and_to_folders_do_not_stop_the_rest(tmp_path):
+    touch(tmp_path, "a.jpg", "folder/b.jpg")
+    (tmp_path / "self.jpg").symlink_to(tmp_path / "self.jpg")
+    (tmp_path / "linked.jpg").symlink_to(tmp_path / "a.jpg")
+    (tmp_path / "folder" / "up.jpg").symlink_to(tmp_path)
+    found = {Path(source.name).name: source.kind for source in expand([str(tmp_path)])}
+    kinds = {"a.jpg": "picture", "b.jpg": "picture", "linked.jpg": "picture", "self.jpg": "nothing"}
+    assert found == kinds
+
+
 @pytest.mark.parametrize("argument", [".", "*.jpg"])
 def test_a_pipe_that_was_only_found_is_not_waited_for_and_the_rest_is_done(
     tmp_path, monkeypatch, argument

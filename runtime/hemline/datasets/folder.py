@@ -95,6 +95,12 @@ def open_class_folders(folder: Path) -> Dataset:
     folders = split_folders(folder)
     classes = {name: classes_of(path) for name, path in folders.items()}
     labels = tuple(sorted(path.name for path in classes[TRAIN]))
+    for label in labels:
+        if any("\udc80" <= sign <= "\udcff" for sign in label):  # bytes that are no UTF-8
+            raise DataError(
+                f"the class folder {ascii(label)} in {folders[TRAIN]} has a name that is no UTF-8",
+                "rename it; its name becomes the label",
+            )
     if len(labels) < 2:
         raise DataError(
             f"{folders[TRAIN]} has only one class folder, {labels[0]!r}",

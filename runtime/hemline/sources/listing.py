@@ -100,11 +100,13 @@ def _walk(folder: str) -> Iterator[Source]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
-            if not entry.is_symlink():  # it could lead back here
-                yield from _walk(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
         elif _suffix(entry.name) in IMAGE_SUFFIXES:
-            yield _regular(entry.path) if not entry.is_file() else Source(entry.path, "picture")
+            if entry.is_file(follow_symlinks=False):
+                yield Source(entry.path, "picture")
+            elif not os.path.isdir(entry.path):  # a link to a folder could lead back here
+                yield _regular(entry.path)
 
 
 def _regular(name: str) -> Source:
