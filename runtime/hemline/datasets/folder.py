@@ -98,7 +98,7 @@ def open_class_folders(folder: Path) -> Dataset:
     for label in labels:
         if any("\udc80" <= sign <= "\udcff" for sign in label):  # bytes that are no UTF-8
             raise DataError(
-                f"the class folder {ascii(label)} in {folders[TRAIN]} has a name that is no UTF-8",
+                f"the class folder {label!a} in {folders[TRAIN]} has a name that is no UTF-8",
                 "rename it; its name becomes the label",
             )
     if len(labels) < 2:
