@@ -93,7 +93,9 @@ class DoubtfulFrames:
         try:
             atomic.write_bytes(self._path(own.top[0][0], timed.number), content.tobytes())
         except UserError as error:
-            self._tell_once(f"a doubtful frame was not saved: {error.problem}")
+            self._tell_once(
+                f"a doubtful frame was not saved: {error.problem}", str(error.__cause__)
+            )
             return
         self._bytes += content.size
         self._told = ""
@@ -107,9 +109,9 @@ class DoubtfulFrames:
             again += 1  # the clock was set back, or another process saves here
         return path
 
-    def _tell_once(self, problem: str) -> None:
-        if problem != self._told:
-            self._told = problem
+    def _tell_once(self, problem: str, cause: str = "no room") -> None:
+        if cause != self._told:
+            self._told = cause
             self._tell(problem)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # `signal` itself would take 0.6 ms of each start
 import argparse
-import contextlib
 import errno
 import io
 import os
@@ -13,7 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from hemline import __version__
-from hemline.cli.command import FAILED, IMPOSSIBLE, INTERRUPTED, Command, collector_off
+from hemline.cli.command import (
+    FAILED,
+    IMPOSSIBLE,
+    INTERRUPTED,
+    INTERRUPTED_MESSAGE,
+    Command,
+    heed_sigterm,
+    loading,
+)
 from hemline.errors import UserError
 from hemline.printable import printable
 
@@ -34,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done; 1 a gate failed or some inputs could not be read; 2 impossible; 130 interrupted, by
         Ctrl-C or by SIGTERM, which ends everything as cleanly.
     """
-    _heed_sigterm()
+    heed_sigterm()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names need not be UTF-8. In JSON `\udcff` is even the right way to write such a byte.
@@ -62,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hemline: error: {printable(str(error))}", file=sys.stderr)
         return IMPOSSIBLE
     except KeyboardInterrupt:
-        print("hemline: interrupted", file=sys.stderr)
+        print(INTERRUPTED_MESSAGE, file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`). Python would complain at exit.
@@ -74,13 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hemline: error: cannot write the output: {error.strerror}", file=sys.stderr)
         _abandon_stdout()
         return IMPOSSIBLE
-
-
-def _heed_sigterm() -> None:
-    """Have SIGTERM do what Ctrl-C does: close cameras, end children, leave nothing half-written."""
-    with contextlib.suppress(ValueError):  # not in the main thread: whoever runs us decides
-        if _signal.getsignal(_signal.SIGTERM) == _signal.SIG_DFL:
-            _signal.signal(_signal.SIGTERM, _signal.default_int_handler)
 
 
 def _abandon_stdout() -> None:
@@ -128,7 +127,7 @@ def _overview() -> argparse.ArgumentParser:
 
 def _command(name: str) -> Command:
     if name in _OWN:
-        with collector_off():
+        with loading():
             own: Command = import_module(f"hemline.cli.{name}").COMMAND
         return own
     from importlib.metadata import entry_points  # slow to import, and not needed on the device

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hemline.batch import MAX_WORKERS, default_workers
 from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.classifier import Classifier
-from hemline.cli.command import DONE, FAILED, Command, collector_off
+from hemline.cli.command import DONE, FAILED, Command, loading
 from hemline.cli.work import Work
 from hemline.errors import UserError
 from hemline.models import DEFAULT
@@ -122,7 +122,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.max_frames is not None and arguments.max_frames < 1:
         raise UserError(f"--max-frames is {arguments.max_frames}", "it must be at least 1")
     work = Work(arguments)
-    with collector_off():
+    with loading():
         classifier = _classifier(arguments)
     with_error = 0
     sink = _sink(arguments, classifier)

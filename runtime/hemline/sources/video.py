@@ -36,12 +36,11 @@ class Video(FrameSource):
             )
         self._frame: Frame | None = None
         self._number = 0
+        self._first_s = 0.0
 
     def __next__(self) -> TimedFrame:
         if not self._capture.isOpened():
             raise StopIteration
-        # Before reading, the position is that of the frame that comes.
-        at_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
         good, frame = self._capture.read(self._frame)
         if not good:
             self.close()
@@ -49,6 +48,10 @@ class Video(FrameSource):
                 raise StopIteration
             raise DeviceError(f"{self.name} has no frame that can be decoded")
         self._frame = frame  # type: ignore[assignment]  # OpenCV's stubs know only "some array"
+        position_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        if self._number == 0:
+            self._first_s = position_s
+        at_s = position_s - self._first_s
         number, self._number = self._number, self._number + 1
         return TimedFrame(frame, number, at_s, monotonic(), None, 0)  # type: ignore[arg-type]
 

@@ -3,18 +3,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from hemline.errors import DeviceError, ImageError, UserError
-from hemline.sources import (
-    Source,
-    expand,
-    frames_of_camera,
-    frames_of_video,
-    read_standard_input,
-)
+from hemline.errors import ImageError
+from hemline.sources import Source, expand, read_standard_input
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -27,17 +19,6 @@ def touch(folder: Path, *names: str) -> None:
 def names_of(sources: list[Source], folder: Path) -> list[str]:
     assert all(source.kind == "picture" for source in sources)
     return [os.path.relpath(source.name, folder) for source in sources]
-
-
-def video(path: Path, codec: str, frames: int = 6) -> Path:
-    """Grey frames of the levels 20, 60, 100, …"""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 10, (64, 48))
-    if not writer.isOpened():
-        pytest.skip(f"this OpenCV writes no {codec}")
-    for number in range(frames):
-        writer.write(np.full((48, 64, 3), 20 + 40 * number, np.uint8))
-    writer.release()
-    return path
 
 
 def test_a_folder_gives_its_pictures_sorted_with_those_of_its_folders(tmp_path):
@@ -156,6 +137,8 @@ def test_what_is_not_there_is_kept_as_a_problem_and_the_rest_is_done(tmp_path, n
         ("-", "standard input"),
         ("rtsp://camera.local/stream", "stream"),
         ("http://127.0.0.1:8080/", "stream"),
+        ("http://camera.local/stream.mjpg", "stream"),  # as cameras name it
+        ("https://host/film.mp4?token=1", "video"),  # it has an end, and every frame counts
         ("film.MP4", "video"),
         ("film.avi", "video"),
         ("a.jpg", "picture"),
@@ -166,60 +149,3 @@ def test_the_kind_of_a_source(tmp_path, monkeypatch, argument, kind):
     touch(tmp_path, "film.MP4", "film.avi", "a.jpg", "without suffix")
     monkeypatch.chdir(tmp_path)
     assert [source.kind for source in expand([argument])] == [kind]
-
-
-@pytest.mark.parametrize(("name", "codec"), [("film.avi", "MJPG"), ("film.mp4", "mp4v")])
-def test_a_video_gives_all_its_frames_in_order(tmp_path, name, codec):
-    levels = [frame.mean() for frame in frames_of_video(str(video(tmp_path / name, codec)))]
-    assert levels == pytest.approx([20, 60, 100, 140, 180, 220], abs=6)
-
-
-def test_a_video_is_released_when_one_stops_early(tmp_path, monkeypatch):
-    path = video(tmp_path / "film.avi", "MJPG")
-    opened = []
-
-    class Recorder:
-        def __init__(self, name: str) -> None:
-            self.capture, self.released = real(name), False
-            opened.append(self)
-
-        def __getattr__(self, name: str):
-            return getattr(self.capture, name)
-
-        def release(self) -> None:
-            self.released = True
-            self.capture.release()
-
-    real = cv2.VideoCapture
-    monkeypatch.setattr(cv2, "VideoCapture", Recorder)
-    frames = frames_of_video(str(path))
-    next(frames)
-    frames.close()
-    assert [capture.released for capture in opened] == [True]
-
-
-@pytest.mark.parametrize("content", [b"", b"no film\n", None], ids=["empty", "text", "cut off"])
-def test_a_broken_video_is_told_in_words(tmp_path, content, capfd):
-    path = video(tmp_path / "film.mp4", "mp4v")
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(DeviceError, match="cannot be opened as a video"):
-        list(frames_of_video(str(path)))
-    assert capfd.readouterr().err == ""  # FFmpeg keeps its own words for itself
-
-
-@pytest.mark.parametrize(
-    ("camera", "error", "said"),
-    [
-        ("97", DeviceError, "there is no camera /dev/video97"),
-        ("/dev/video98", DeviceError, "there is no camera /dev/video98"),
-        ("/dev/null", DeviceError, "cannot be opened"),  # a device, but no camera
-        ("http://127.0.0.1:9/", DeviceError, "cannot be opened as a video"),  # nobody listens
-        ("front door", UserError, "is not a camera that hemline knows"),
-    ],
-)
-def test_a_camera_that_is_not_there_is_told_with_a_hint(camera, error, said):
-    with pytest.raises(error) as caught:
-        next(frames_of_camera(camera))
-    assert said in caught.value.problem
-    assert caught.value.hint

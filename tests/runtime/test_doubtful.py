@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from hemline.batch import Outcome
+from hemline.classifier import Classification, Latency
+from hemline.doubtful import DoubtfulFrames, folder_names, parse_bytes
+from hemline.errors import UserError
+from hemline.sources import TimedFrame
+
+LABELS = ("T-shirt/top", "Bag")
+FRAME = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+
+
+def outcome(confidence: float, label: str = "Bag", number: int = 0, at_s: float = 0) -> Outcome:
+    own = Classification("unknown", confidence, [(label, confidence)], Latency(0, 0, 0))
+    sure = Classification(label, 0.99, [(label, 0.99)], Latency(0, 0, 0))  # judged over time
+    return Outcome("camera 0", number, sure, "", TimedFrame(FRAME, number, at_s, at_s, 0, 0), own)
+
+
+def files(folder) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_only_what_the_frame_alone_leaves_open_is_kept_in_the_folder_of_its_class(tmp_path):
+    frames = DoubtfulFrames(tmp_path / "new" / "folder", LABELS, below=0.6)
+    for number, (confidence, label) in enumerate(
+        [(0.59, "Bag"), (0.6, "Bag"), (0.95, "Bag"), (0.3, "T-shirt/top")]
+    ):
+        frames.see(outcome(confidence, label, number, at_s=2.0 * number))
+    frames.see(Outcome("a.jpg", None, None, "an error"))
+    saved = files(tmp_path / "new" / "folder")
+    assert [(name.split("/")[0], name.split("-")[-1]) for name in saved] == [
+        ("Bag", "0.jpg"),
+        ("T-shirt_top", "3.jpg"),
+    ]
+    image = cv2.imread(str(tmp_path / "new" / "folder" / saved[0]))
+    assert image.shape == FRAME.shape
+    assert frames.saved == 2
+
+
+def test_neighbours_are_left_out_and_another_source_begins_anew(tmp_path):
+    frames = DoubtfulFrames(tmp_path, LABELS, interval_s=1.0)
+    for number, at_s in enumerate([0.0, 0.5, 0.99, 1.0, 1.5, 2.1, 0.0]):
+        frames.see(outcome(0.1, number=number, at_s=at_s))
+    assert sorted(name.split("-")[-1] for name in files(tmp_path)) == [
+        "0.jpg", "3.jpg", "5.jpg", "6.jpg"
+    ]  # fmt: skip
+
+
+def test_the_disk_space_is_bounded_older_frames_count_and_none_is_deleted(tmp_path):
+    told = []
+    DoubtfulFrames(tmp_path, LABELS).see(outcome(0.1))
+    (first,) = tmp_path.glob("Bag/*.jpg")
+    bound = int(3.5 * first.stat().st_size)
+    frames = DoubtfulFrames(tmp_path, LABELS, max_bytes=bound, interval_s=0, tell=told.append)
+    for number in range(1, 10):
+        frames.see(outcome(0.1, number=number, at_s=number))
+    assert len(files(tmp_path)) == 3
+    assert first.exists()
+    assert len(told) == 1
+    assert "--max-disk" in told[0]
+
+
+def test_a_full_disk_is_told_once_leaves_nothing_half_written_and_is_survived(small_disk):
+    told = []
+    frames = DoubtfulFrames(small_disk, LABELS, interval_s=0, tell=told.append)
+    for number in range(40):
+        frames.see(outcome(0.1, number=number, at_s=number))
+    saved = files(small_disk)
+    assert 2 < len(saved) < 40
+    assert told == [told[0]]
+    assert "no space is left on the disk" in told[0]
+    for name in saved:
+        assert not name.split("/")[-1].startswith(".")
+        assert (small_disk / name).read_bytes().endswith(b"\xff\xd9")
+    (small_disk / saved[0]).unlink()
+    frames.see(outcome(0.1, number=99, at_s=99))  # and there is room again
+    assert any(name.endswith("-99.jpg") for name in files(small_disk))
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_at_once(read_only, tmp_path):
+    with pytest.raises(UserError, match="not writable"):
+        DoubtfulFrames(read_only / "new", LABELS)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match="is a file"):
+        DoubtfulFrames(tmp_path / "file" / "x", LABELS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "folders"),
+    [
+        (("T-shirt/top", "Bag"), ["T-shirt_top", "Bag"]),
+        (("..", ".hidden", "a\\b"), ["_.", "_hidden", "a_b"]),  # never outside the folder
+        (("", "ü"), ["_", "ü"]),
+    ],
+)
+def test_every_label_has_a_folder_inside(labels, folders):
+    assert list(folder_names(labels).values()) == folders
+
+
+def test_two_labels_never_share_a_folder():
+    with pytest.raises(UserError, match="the same folder"):
+        folder_names(("a/b", "a_b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("500", 500), ("2k", 2000), ("1.5M", 1_500_000), ("2GB", 2 * 10**9)]
+)
+def test_disk_space_is_read_in_powers_of_1000(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "many", "-1", "1 x", "1e9"])
+def test_what_is_no_disk_space_is_refused(text):
+    with pytest.raises(UserError, match="no amount of disk space"):
+        parse_bytes(text)
+
+
+@pytest.mark.parametrize("values", [{"below": 0}, {"below": 1.1}, {"max_bytes": 0}])
+def test_values_out_of_range_are_refused(tmp_path, values):
+    with pytest.raises(UserError):
+        DoubtfulFrames(tmp_path, LABELS, **values)
