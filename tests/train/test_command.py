@@ -77,3 +77,30 @@ def test_resume_of_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 def test_bad_settings_are_refused_before_any_data_is_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="epochs is 0"):
         run("--epochs", "0", "--data", str(tmp_path / "nothing"))
+
+
+def test_qat_prints_int8_before_and_after_beside_float(
+    shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--epochs", "1", "--batch-size", "16", "--out", str(tmp_path)]
+    assert run(*options, "--data", str(shapes), "--arch", "initial") == DONE
+    capsys.readouterr()
+    assert run(*options, "--qat", str(tmp_path / "initial-1")) == DONE
+    out, err = capsys.readouterr()
+    assert err.startswith(f"run folder {tmp_path / 'initial-qat-1'}")
+    assert "validation accuracy as int8 before this training: 0." in err
+    kinds = [line[:12].strip() for line in out.splitlines()[1:10]]
+    assert kinds == ["int8 before"] * 3 + ["int8"] * 3 + ["float"] * 3
+    assert "with the highest validation accuracy" in out
+
+
+def test_qat_goes_with_no_architecture_and_with_no_resume(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--qat goes with no --arch"):
+        run("--qat", str(tmp_path), "--arch", "initial")
+    with pytest.raises(UserError, match="--resume goes with no --qat"):
+        run("--resume", str(tmp_path), "--qat", str(tmp_path))
+
+
+def test_qat_of_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not the folder of a training run"):
+        run("--qat", str(tmp_path))
