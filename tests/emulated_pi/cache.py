@@ -37,7 +37,9 @@ def cached(name: str, ingredients: list[str], fill: Callable[[Path], None]) -> P
     key = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:16]
     folder = cache_folder() / f"{name}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+    lock_path = folder.parent / f"{folder.name}.lock"
+    with lock_path.open("w") as lock:
+        os.utime(lock_path)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             _remove_unused()
@@ -48,12 +50,17 @@ def cached(name: str, ingredients: list[str], fill: Callable[[Path], None]) -> P
             except BaseException:
                 shutil.rmtree(part, ignore_errors=True)
                 raise
-        os.utime(folder)
     return folder
 
 
 def _remove_unused() -> None:
-    """Remove what nobody has used for long; also parts that a killed process left behind."""
-    for folder in cache_folder().iterdir():
-        if folder.is_dir() and time.time() - folder.stat().st_mtime > _KEPT_DAYS * 86_400:
-            shutil.rmtree(folder, ignore_errors=True)
+    """Remove what nobody has used for long; also parts that a killed process left behind.
+
+    The lock tells when a folder was used last; the folder's own time is the packages'.
+    """
+    for lock in cache_folder().glob("*.lock"):
+        if time.time() - lock.stat().st_mtime > _KEPT_DAYS * 86_400:
+            for path in cache_folder().glob(f"{lock.stem}*"):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+            lock.unlink(missing_ok=True)

@@ -128,4 +128,5 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
     if done.returncode == 0:
         return
     said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-    raise UnavailableError(f"{' '.join(command[:2])} failed with {done.returncode}: {said}")
+    problem = f"{' '.join(command[:2])} failed with {done.returncode}: {said}"
+    raise UnavailableError(problem) if command[0] == "apt-get" else RuntimeError(problem)
