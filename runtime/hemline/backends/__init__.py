@@ -21,6 +21,7 @@ __all__ = [
     "available",
     "backend_names",
     "check_num_threads",
+    "lacking_for",
     "open_backend",
 ]
 
@@ -123,8 +124,22 @@ def _chosen(path: str, backend: str | None) -> str:
     for name in fitting:
         if _is_installed(_requirement(name)[1]):
             return name
-    installs = " or ".join(f"pip install {_requirement(name)[2]}" for name in fitting)
-    raise UserError(f"{path}: no installed backend runs this file", f"install one: {installs}")
+    raise UserError(
+        f"{path}: no installed backend runs this file", f"install one: {_installing(fitting)}"
+    )
+
+
+def lacking_for(path: str | os.PathLike[str]) -> str:
+    """The command that installs a backend for this kind of file, or "" if one is installed."""
+    suffix = os.path.splitext(os.fspath(path))[1]
+    fitting = [name for name in backend_names() if suffix in _requirement(name)[0]]
+    if any(_is_installed(_requirement(name)[1]) for name in fitting):
+        return ""
+    return _installing(fitting)
+
+
+def _installing(names: list[str]) -> str:
+    return " or ".join(f"pip install {_requirement(name)[2]}" for name in names)
 
 
 def _requirement(name: str) -> tuple[tuple[str, ...], str, str]:

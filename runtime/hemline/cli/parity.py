@@ -78,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> int:
         num_threads=arguments.num_threads,
     )
     plan = prepare(request)
-    run = measure(plan.groups, gate, plan.errors)
+    run = measure(plan.groups, gate, plan.errors, plan.left_out)
     print(printable(table(run)))
     if arguments.json is not None:
         text = json.dumps(run.to_json(), indent=1, ensure_ascii=False, allow_nan=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hemline import models
-from hemline.backends import check_num_threads
+from hemline.backends import check_num_threads, lacking_for
 from hemline.errors import UserError
 from hemline.modelfile import LoadedModel, find_model, load_model
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
@@ -52,10 +52,18 @@ class Request:
 
 @dataclass
 class Plan:
-    """References with their candidates, and the candidates that have to be left out."""
+    """References with their candidates, and what has to be left out.
+
+    Attributes:
+        groups: Each reference with its candidates.
+        errors: Candidates that cannot be measured, though they should be.
+        left_out: Files that lie in a folder, and that nothing installed here runs: a device needs no
+            backend for each kind of file. One that is named is an error.
+    """
 
     groups: list[tuple[Reference, list[LoadedModel]]] = field(default_factory=list)
     errors: list[CandidateError] = field(default_factory=list)
+    left_out: list[CandidateError] = field(default_factory=list)
 
 
 def prepare(request: Request) -> Plan:
@@ -69,12 +77,17 @@ def prepare(request: Request) -> Plan:
     """
     plan = Plan()
     loaded = []
-    for path in _files(request):
+    for path in _files(request, plan):
         try:
             model = load_model(path, backend=request.backend, num_threads=request.num_threads)
             loaded.append(model)
         except UserError as error:
             plan.errors.append(CandidateError(path.name, error.problem))
+    if not loaded and not plan.errors:
+        raise UserError(
+            "nothing that is installed runs a model of these",
+            "; ".join(f"{entry.candidate}: {entry.problem}" for entry in plan.left_out),
+        )
     _refuse_only_itself(loaded, request)
     finder = _DataReferences(request) if request.data is not None else _PackReferences(request)
     lacking: list[UserError] = []
@@ -107,12 +120,16 @@ def _refuse_only_itself(loaded: list[LoadedModel], request: Request) -> None:
         )
 
 
-def _files(request: Request) -> list[Path]:
+def _files(request: Request, plan: Plan) -> list[Path]:
     """The candidates' files, each once."""
     files: dict[Path, None] = {}
     for named in request.candidates:
         if Path(named).is_dir():
-            files.update(dict.fromkeys(_files_in(Path(named), request)))
+            for path in _files_in(Path(named), request):
+                if lacking := lacking_for(path):
+                    plan.left_out.append(CandidateError(path.name, f"to measure it, {lacking}"))
+                else:
+                    files[path] = None
         else:
             files[Path(find_model(named, request.backend))] = None
     return list(files)

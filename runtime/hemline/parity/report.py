@@ -61,6 +61,9 @@ def page(run: ParityRun, title: str = "hemline parity", sections: Sequence[str] 
     body = [f'<h1 class="{state}">{escape(_headline(run))}</h1>']
     body.append(f'<p class="soft">The gate: {escape(str(run.gate))}.</p>')
     body += [_measurement(found, sections) for found in run.measurements if found.reports]
+    if run.left_out:
+        left_out = [f"<b>{escape(e.candidate)}</b>: {escape(e.problem)}" for e in run.left_out]
+        body.append(f"<h2>Left out</h2>{_list(left_out)}")
     if run.errors:
         errors = [f"<b>{escape(e.candidate)}</b>: {escape(e.problem)}" for e in run.errors]
         body.append(f"<h2>Could not be measured</h2>{_list(errors)}")

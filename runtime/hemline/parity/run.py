@@ -60,6 +60,7 @@ class ParityRun:
     gate: Gate
     measurements: tuple[Measurement, ...]
     errors: tuple[CandidateError, ...] = ()
+    left_out: tuple[CandidateError, ...] = ()
 
     @property
     def reports(self) -> list[ParityReport]:
@@ -93,6 +94,7 @@ class ParityRun:
             "gate": asdict(self.gate),
             "candidates": [report.to_json() for report in self.reports],
             "errors": [asdict(error) for error in self.errors],
+            "left_out": [asdict(entry) for entry in self.left_out],
             "agreement_among_candidates": [
                 {
                     "candidates": [pair.first, pair.second],
@@ -108,6 +110,7 @@ def measure(
     groups: Sequence[tuple[Reference, Sequence[LoadedModel]]],
     gate: Gate = DEFAULT_GATE,
     errors: Sequence[CandidateError] = (),
+    left_out: Sequence[CandidateError] = (),
 ) -> ParityRun:
     """Measure each candidate against the reference of its group.
 
@@ -118,6 +121,7 @@ def measure(
         groups: References with the candidates that belong to them.
         gate: What is asked of each candidate.
         errors: Candidates that could not even be loaded.
+        left_out: Files of a folder that nothing installed here runs.
     """
     measurements, all_errors = [], list(errors)
     for reference, candidates in groups:
@@ -129,7 +133,7 @@ def measure(
                 all_errors.append(CandidateError(candidate.file_name, error.problem))
         pairs = tuple(_pair(a, b) for a, b in combinations(reports, 2))
         measurements.append(Measurement(reference, tuple(reports), pairs))
-    return ParityRun(gate, tuple(measurements), tuple(all_errors))
+    return ParityRun(gate, tuple(measurements), tuple(all_errors), tuple(left_out))
 
 
 def all_candidates(count: int) -> str:

@@ -40,6 +40,10 @@ def table(run: ParityRun) -> str:
     parts = ["\n".join(_measurement_lines(found)) for found in run.measurements if found.reports]
     if parts:
         parts.append("\n".join(_LEGEND))
+    if run.left_out:
+        parts.append(
+            "\n".join(f"note: {e.candidate} was left out: {e.problem}" for e in run.left_out)
+        )
     if run.errors:
         parts.append("\n".join(f"error: {e.candidate}: {e.problem}" for e in run.errors))
     return "\n\n".join(parts)

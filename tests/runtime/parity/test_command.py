@@ -191,3 +191,23 @@ def test_a_damaged_pack_is_refused(folder, capsys):
     path.write_bytes(path.read_bytes()[:-100])
     assert main(["parity", str(folder)]) == 2
     assert "tiny.golden.npz is damaged" in capsys.readouterr().err
+
+
+def test_a_file_of_a_folder_that_nothing_installed_runs_is_left_out_with_a_note(
+    hemline, hiding, tmp_path, paper_tflite, paper_onnx
+):
+    pack = paper_tflite.with_name("paper.golden.npz")
+    for path in (paper_tflite, paper_onnx, pack):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    without = hiding("onnxruntime")
+    done = hemline("parity", tmp_path, "--json", tmp_path / "numbers.json", env=without)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "note: paper_int8.onnx was left out: to measure it, pip install" in done.stdout
+    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    assert [entry["candidate"] for entry in numbers["left_out"]] == ["paper_int8.onnx"]
+    named = hemline("parity", tmp_path / "paper_int8.onnx", env=without)
+    assert named.returncode == 1  # one that is named is asked for
+    (tmp_path / "paper_int8.tflite").unlink()
+    alone = hemline("parity", tmp_path, env=without)
+    assert alone.returncode == 2
+    assert "pip install 'hemline[onnx]'" in alone.stderr
