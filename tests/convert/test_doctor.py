@@ -150,6 +150,83 @@ def test_a_sound_network_that_fails_a_gate_that_is_too_strict_is_accused_of_noth
     assert found.cause == Cause.NONE
 
 
+def residual(keras):
+    layers = keras.layers
+    inputs = x = keras.Input((32, 32, 3))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
+    for filters in (16, 32):
+        y = layers.Conv2D(filters, 3, padding="same", strides=2)(x)
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+        y = layers.Conv2D(filters, 3, padding="same")(y)
+        x = layers.ReLU()(layers.Add()([y, layers.Conv2D(filters, 1, strides=2)(x)]))
+    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+def separable(keras):
+    layers = keras.layers
+    inputs = x = keras.Input((32, 32, 3))
+    for filters in (16, 24, 32):
+        x = layers.Conv2D(filters, 1, use_bias=False)(x)
+        x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+        x = layers.DepthwiseConv2D(3, 2, padding="same", use_bias=False)(x)
+        x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+@pytest.mark.parametrize("build", [residual, separable], ids=lambda build: build.__name__)
+def test_sound_networks_that_are_not_ours_are_accused_of_nothing(build):
+    from hemline_convert._tensorflow import keras
+    from hemline_convert.calibration import CalibrationSet
+    from hemline_convert.doctor import Cause, ExamSet, diagnose
+    from hemline_convert.doctor.patient import Patient
+    from hemline_convert.keras_source import KerasSource
+    from hemline_convert.recipe import QuantizationRecipe
+    from hemline_convert.static_quantizer import StaticQuantizer
+
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    blocks = random.normal(128, 60, (100, 1, 1, 3)) + random.normal(0, 40, (100, 8, 8, 3))
+    pictures = np.clip(blocks.repeat(4, 1).repeat(4, 2), 0, 255).astype(np.uint8)
+    normalization = Normalization(1 / 127.5, 128)
+    spec = InputSpec((32, 32), "rgb")
+    card = ModelCard("net", tuple("abcdefghij"), spec, normalization)
+    model = build(keras)
+    source = KerasSource(model, model, normalization, card, "")
+    unknown = np.full(50, -1, np.int64)
+    calibration = CalibrationSet(pictures[:50], np.zeros(50, np.int64), "blocks", ("",) * 50)
+    quantizer = StaticQuantizer(source, calibration)
+    patient = Patient(quantizer, ExamSet(pictures[50:], unknown, "blocks"))
+    assert diagnose(patient, QuantizationRecipe()).cause == Cause.NONE
+
+
+def test_a_mend_that_no_runtime_can_load_is_told_and_does_not_end_the_consultation(
+    drawings, plain, monkeypatch
+):
+    from hemline.errors import ModelError
+    from hemline_convert.doctor import Checked, ExamSet, consult, letter, patient
+    from hemline_convert.recipe import QuantizationRecipe
+
+    logits = patient.file_logits
+
+    def without_int16(content, tensors):
+        import hemline_convert.tflite_file as files
+
+        types = {files.dtype_of(t) for t in files.unpack(content).subgraphs[0].tensors}
+        if np.dtype(np.int16) in types:
+            raise ModelError("no int16 kernel")
+        return logits(content, tensors)
+
+    monkeypatch.setattr(patient, "file_logits", without_int16)
+    quantizer = quantizer_of(drawings, plain)
+    dim = dataclasses.replace(quantizer.calibration, tensors=drawings[0][:150] // 5)
+    quantizer.calibration = dim
+    pictures = ExamSet(drawings[0][300:], drawings[1][300:], "drawn/validation")
+    found = consult(quantizer, QuantizationRecipe(), pictures, GATE, "model.keras")
+    assert ("int16 activations", "no int16 kernel") in found.impossible
+    assert "impossible: int16 activations: no int16 kernel" in letter(Checked(found, None))
+    assert found.trials[-1].recipe.kind == "mixed"
+
+
 def quantizer_of(drawings, model):
     from hemline_convert.calibration import CalibrationSet
     from hemline_convert.keras_source import KerasSource

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from hemline.errors import UserError
 from hemline.parity.result import Gate
 from hemline_convert.doctor.diagnosis import Cause, Diagnosis, diagnose
 from hemline_convert.doctor.patient import ExamSet, Outcome, Patient
@@ -57,6 +58,7 @@ class Consultation:
         gate: What was asked.
         data: Where the pictures are from that it was chosen on.
         trials: What was tried, in order; first what was asked for.
+        impossible: Mends that this network or the runtime does not allow, and why.
         diagnosis: Why that fails; None where it passes.
         kept: What is to be written; None where nothing passes.
         model: The model in question, as `hemline train --qat` takes it.
@@ -65,6 +67,7 @@ class Consultation:
     gate: Gate
     data: str
     trials: tuple[Trial, ...]
+    impossible: tuple[tuple[str, str], ...]
     diagnosis: Diagnosis | None
     kept: Trial | None
     model: str
@@ -79,6 +82,7 @@ class Consultation:
             "data": self.data,
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else None,
             "trials": [trial.to_json() for trial in self.trials],
+            "impossible": [{"mend": mend, "problem": why} for mend, why in self.impossible],
             "kept": self.kept.to_json() if self.kept else None,
         }
 
@@ -104,13 +108,13 @@ def consult(
     bench = _Bench(patient, recipe, gate)
     first = bench.trials[0]
     if first.passed and better_preprocessing(patient) is None:
-        return Consultation(gate, pictures.data, (first,), None, first, model)
+        return Consultation(gate, pictures.data, (first,), (), None, first, model)
     diagnosis = diagnose(patient, recipe)
     if diagnosis.cause != Cause.PREPROCESSING:  # which no way to quantize can mend
         bench.mend(diagnosis.suspects)
     passing = [trial for trial in bench.trials[1:] if trial.passed]
     kept = min(passing, key=lambda trial: trial.size_bytes) if passing else None
-    return Consultation(gate, pictures.data, tuple(bench.trials), diagnosis, kept, model)
+    return Consultation(gate, pictures.data, *bench.results, diagnosis, kept, model)
 
 
 class _Bench:
@@ -125,7 +129,13 @@ class _Bench:
         self._gate = gate
         self._asked = recipe
         self.trials: list[Trial] = []
-        self._best = self._try(recipe)
+        self._impossible: list[tuple[str, str]] = []
+        self._best = self._tried(recipe)
+
+    @property
+    def results(self) -> tuple[tuple[Trial, ...], tuple[tuple[str, str], ...]]:
+        """What was tried, and what is impossible."""
+        return tuple(self.trials), tuple(self._impossible)
 
     def mend(self, suspects: tuple[str, ...]) -> None:
         """Try what stays int8 until it passes, else what does not.
@@ -135,9 +145,9 @@ class _Bench:
         """
         for change in _int8_mends(self._patient.quantizer.calibration is not None, self._asked):
             recipe = replace(self._best.recipe, **change)
-            if recipe == self._best.recipe:
-                continue
             trial = self._try(recipe)
+            if trial is None:
+                continue
             if trial.passed:
                 return
             if _gain_db(self._best, trial) >= _GAIN_DB:
@@ -146,10 +156,21 @@ class _Bench:
         names = [layer.name for layer in FloatNetwork(self._patient.quantizer.network).layers]
         single = [name for name in suspects if names.count(name) == 1]
         for count in range(1, min(_MOST_FLOAT_LAYERS, len(single) - 1) + 1):
-            if self._try(replace(self._best.recipe, float_layers=tuple(single[:count]))).passed:
+            trial = self._try(replace(self._best.recipe, float_layers=tuple(single[:count])))
+            if trial is not None and trial.passed:
                 return
 
-    def _try(self, recipe: QuantizationRecipe) -> Trial:
+    def _try(self, recipe: QuantizationRecipe) -> Trial | None:
+        """Try what was not tried yet; None where it was, or cannot be."""
+        if any(trial.recipe == recipe for trial in self.trials):
+            return None
+        try:
+            return self._tried(recipe)
+        except UserError as error:  # LiteRT has no int16 kernel for some layers, for one
+            self._impossible.append((_difference(self._asked, recipe), error.problem))
+            return None
+
+    def _tried(self, recipe: QuantizationRecipe) -> Trial:
         content = self._patient.quantizer.deployable(recipe)
         outcome = self._patient.outcome(content)
         mend = _difference(self._asked, recipe)

@@ -14,7 +14,7 @@ _HEADER = ("tried", "kind", "size", "same answer", "drop", "95 % interval", "noi
 def letter(checked: Checked) -> str:
     """What the doctor found, as text."""
     consultation = checked.consultation
-    parts = [verdict(checked)]
+    parts = [_verdict(checked)]
     diagnosis = consultation.diagnosis
     if diagnosis is not None:
         parts.append(f"cause: {diagnosis.cause}. {_sentence(diagnosis.sentence)}")
@@ -27,6 +27,8 @@ def letter(checked: Checked) -> str:
         "drop: points of accuracy lost to the float network. noise: dB below the signal of its logits; more "
         "is better, and what has more noise than what was asked for passes by chance only"
     )
+    if consultation.impossible:
+        parts.append("\n".join(f"impossible: {m}: {why}" for m, why in consultation.impossible))
     if checked.golden is not None:
         parts.append(f"on the golden pack, measured once: {_words(checked.golden)}")
     steps = _next(checked)
@@ -35,7 +37,7 @@ def letter(checked: Checked) -> str:
     return "\n\n".join(parts)
 
 
-def verdict(checked: Checked) -> str:
+def _verdict(checked: Checked) -> str:
     """The verdict in one line."""
     consultation = checked.consultation
     kept, gate = consultation.kept, _gate(consultation)

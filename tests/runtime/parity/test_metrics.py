@@ -7,6 +7,7 @@ import pytest
 
 from hemline.parity.metrics import (
     UNKNOWN,
+    PairedCounts,
     answers_of,
     is_collapsed,
     max_abs_error,
@@ -107,3 +108,22 @@ def test_one_answer_to_all_is_a_collapse_only_if_the_reference_has_several():
     assert is_collapsed(several, one)
     assert not is_collapsed(one, one)
     assert not is_collapsed(several, several)
+
+
+def test_the_interval_of_the_drop_holds_the_drop_and_shrinks_with_more_pictures():
+    few = PairedCounts(100, 90, 85, 8, 3, 0)
+    many = PairedCounts(10_000, 9000, 8500, 800, 300, 0)
+    for counts in (few, many):
+        low, high = counts.drop_interval_points
+        assert low < counts.drop_points < high
+    assert np.subtract(*many.drop_interval_points[::-1]) < 0.2 * np.subtract(
+        *few.drop_interval_points[::-1]
+    )
+    # (8.5 − 3.5) / 102 ± 1.96 · √(12 − 25/102) / 102, by hand
+    assert few.drop_interval_points == pytest.approx((-1.686, 11.490), abs=2e-3)
+
+
+def test_equal_answers_still_leave_the_drop_uncertain():
+    low, high = PairedCounts(1000, 900, 900, 0, 0, 0).drop_interval_points
+    assert low == -high
+    assert 0.1 < high < 0.3
