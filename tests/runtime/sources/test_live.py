@@ -28,9 +28,8 @@ def test_a_slow_consumer_gets_the_newest_frame_and_knows_what_was_dropped(camera
         third = next(frames)
     assert (first.number, second.number, third.number) == (0, 1, 2)
     assert first.dropped == 0
-    assert 5 <= second.dropped <= 25  # of the 25 that came meanwhile
-    assert second.at_s > 0.4  # the newest, and not the next
-    assert third.at_s - second.at_s < 0.2
+    assert second.dropped > 0  # of the 25 or so that came meanwhile
+    assert second.at_s > 0.2  # the newest, and not the next, which came after 0.02 s
     assert first.wall_s == pytest.approx(time.time(), abs=10)
 
 
@@ -89,8 +88,8 @@ def test_a_server_that_is_gone_for_a_while_is_waited_for_with_growing_pauses(cam
             next(frames)
         waited = time.monotonic() - start
         next(frames)
-    assert 1.5 < waited < 6
-    assert camera.connections - before <= 5  # after 0.25, 0.5, 1, 2 s
+    assert waited > 1.5
+    assert camera.connections - before <= 2 + math.log2(4 * waited)  # after 0.25, 0.5, 1, 2 s
     assert [message.split("; ")[0].split(" after")[0] for message in told] == [
         f"{camera.address} gives no more frames",
         f"{camera.address} is back",
