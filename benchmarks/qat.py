@@ -136,14 +136,18 @@ def compare(arguments: argparse.Namespace) -> None:
         lost, gained = int((right["float"] & ~hits).sum()), int((hits & ~right["float"]).sum())
         p = mcnemar_exact_p(lost, gained)
         print(
-            f"{name:<20} {hits.mean():>8.4f}  {low:.4f} – {high:.4f}   {lost:>10,} {gained:>8,} {p:>9.2g}"
+            f"{name:<20} {hits.mean():>8.4f}  {low:.4f} – {high:.4f}   {lost:>10,} {gained:>8,} {_p(p):>9}"
         )
     lost, gained = (
         int((right[a] & ~right[b]).sum())
         for a, b in (("float, trained on", "int8, trained"), ("int8, trained", "float, trained on"))
     )
     p = mcnemar_exact_p(lost, gained)
-    print(f"int8 against the float of the same training: {lost} lost, {gained} gained, p = {p:.2g}")
+    print(f"int8 against the float of the same training: {lost} lost, {gained} gained, p = {_p(p)}")
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if p else "< 1e-300"  # smaller than a float can be
 
 
 def _right(path: str, split: Any) -> NDArray[np.bool_]:
