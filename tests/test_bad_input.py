@@ -47,6 +47,7 @@ def mess(tmp_path_factory, paper_tflite, garments, with_card) -> Path:
         "cut.tflite": model[: len(model) // 2],
         "empty.tflite": b"",
         "cut.keras": b"PK\x03\x04" + bytes(5000),
+        "paper.tflite": model,
         "float.keras": Path(models.source_path_of("paper")).read_bytes(),
     }
     for name, content in files.items():
@@ -98,6 +99,7 @@ def state_of(folder: Path) -> dict[str, str]:
         ("classify bag.jpg -m other~classes.tflite", 2, ["the card has 3 labels, the model has 10"]),
         ("classify bag.jpg -m no~card.tflite", 2, ["carries no model card", "--labels FILE"]),
         ("convert missing.keras --int8", 2, ["there is no model file missing.keras"]),
+        ("convert paper.tflite --int8", 2, ["paper.tflite is not a .keras file"]),
         # Checking a model.
         ("parity missing.tflite", 2, ["there is no model file missing.tflite"]),
         ("parity texts", 2, ["the folder texts has no model in it"]),

@@ -166,7 +166,8 @@ def _report(conversion: Conversion, out: Path) -> None:
         print(f"note: {note}")
     if conversion.verdict:
         print(conversion.verdict)
-    print(f"next: hemline parity {out}")
+    if conversion.has_golden_pack:
+        print(f"next: hemline parity {out}")
 
 
 COMMAND = Command(

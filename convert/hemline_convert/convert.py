@@ -124,6 +124,11 @@ class Conversion:
     verdict: str = ""
     checked: Checked | None = None
 
+    @property
+    def has_golden_pack(self) -> bool:
+        """Whether parity can be checked with what was written."""
+        return any(path.name.endswith(PACK_SUFFIX) for path in self.files)
+
 
 def convert(config: ConversionConfig) -> Conversion:
     """Convert a model.

@@ -80,6 +80,7 @@ def open_keras(path: Path, stated: StatedCard | None = None) -> KerasSource:
     if card_json is None:
         card = _card_from(path, stated, shape)
     else:
+        _refuse_stated(path, stated)
         card = ModelCard.from_json(card_json)
         card = card.replace(name=stated.name or card.name)
     if card.input.tensor_shape[1:] != shape:
@@ -98,6 +99,20 @@ def open_keras(path: Path, stated: StatedCard | None = None) -> KerasSource:
     # The checksum in the card is that of the .keras file; what is made of it gets its own.
     card = card.replace(normalization=normalization, source_sha256=sha256, network_sha256="")
     return KerasSource(model, network, normalization, card, sha256)
+
+
+def _refuse_stated(path: Path, stated: StatedCard) -> None:
+    """What the card says already must not be said again, and otherwise."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name, value in vars(stated).items()
+        if name != "name" and value is not None
+    ]
+    if given:
+        raise CardError(
+            f"{path} carries its own model card, which says what {', '.join(given)} would",
+            "leave that out",
+        )
 
 
 def _content(path: Path) -> bytes:

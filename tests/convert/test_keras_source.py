@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from hemline import models
 from hemline.card import Normalization
 from hemline.datasets import FASHION_MNIST_LABELS
-from hemline.errors import UserError
+from hemline.errors import CardError, UserError
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +104,13 @@ def test_a_keras_model_cut_in_half_is_refused(keras_model, tmp_path):
     path.write_bytes(keras_model.read_bytes()[: keras_model.stat().st_size // 2])
     with pytest.raises(UserError, match=r"half\.keras"):
         open_keras(path)
+
+
+@pytest.mark.parametrize("said", [{"labels": ("a", "b")}, {"input_scale": 1.0}])
+def test_what_the_card_says_is_not_said_again(said):
+    from hemline_convert.keras_source import StatedCard, open_keras
+
+    path = Path(models.source_path_of("paper"))
+    with pytest.raises(CardError, match="carries its own model card, which says what --"):
+        open_keras(path, StatedCard(**said))
+    assert open_keras(path, StatedCard(name="mine")).card.name == "mine"
