@@ -1,8 +1,11 @@
 """What quantization-aware training gains: float, int8 after calibration, int8 after training, compared.
 
 python benchmarks/qat.py spoil spoilt.keras          # a network that int8 breaks
-hemline train --qat spoilt.keras --learning-rate 0.003
-python benchmarks/qat.py compare spoilt.keras runs/spoilt-qat-1/model.keras
+hemline train --qat spoilt.keras --learning-rate 0.003 --epochs 6 --seed 1
+hemline train --qat runs/spoilt-qat-1 --learning-rate 0.001 --epochs 8 --seed 1 --data fashion-mnist
+python benchmarks/qat.py compare spoilt.keras runs/spoilt-qat-2/model.keras
+hemline train --qat runtime/hemline/models/paper.keras --seed 1
+python benchmarks/qat.py compare runtime/hemline/models/paper.keras runs/optimized-qat-1/model.keras
 """
 
 from __future__ import annotations
