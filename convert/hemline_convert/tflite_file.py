@@ -12,76 +12,25 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from hemline.card import ModelCard, Normalization
 from hemline.integrity import network_sha256
+from hemline.tflite_objects import pack as pack
+from hemline.tflite_objects import unpack as unpack
 from hemline.zipcard import CARD_MEMBER, LABELS_MEMBER
 from hemline_convert.tflite_metadata import metadata_buffer
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "logits"
-_IDENTIFIER = b"TFL3"
 _METADATA_NAME = "TFLITE_METADATA"
 _KEPT_METADATA = ("min_runtime_version",)  # the converter's own notes are dropped
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the oldest that zip knows: the same model gives the same bytes
-_ALIGNMENT_BYTES = 16  # the schema asks for it; kernels with SIMD loads may rely on it
 
 BUILTIN_NAMES = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
 }
-
-
-class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
-    """A model buffer whose data is aligned; the generated class aligns single bytes only."""
-
-    def Pack(self, builder: Any) -> Any:  # noqa: N802 - the name is the generated code's
-        vector = None
-        if self.data is not None and len(self.data):
-            content = bytes(np.asarray(self.data, np.uint8))
-            builder.StartVector(1, len(content), _ALIGNMENT_BYTES)
-            builder.head -= len(content)
-            builder.Bytes[builder.head : builder.head + len(content)] = content
-            vector = builder.EndVector()
-        schema.BufferStart(builder)
-        if vector is not None:
-            schema.BufferAddData(builder, vector)
-        return schema.BufferEnd(builder)
-
-
-def _deprecated_code(builtin: int) -> int:
-    return min(builtin, 127)  # a byte; 127 says that the operator is in the newer field
-
-
-def unpack(content: bytes) -> Any:
-    """The model as mutable objects (`schema.ModelT`), every buffer with its data.
-
-    The quantizer puts the data of larger models behind the FlatBuffer, and leaves only its place in it.
-    """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    for buffer in model.buffers:
-        if buffer.data is None and buffer.size:
-            data = content[buffer.offset : buffer.offset + buffer.size]
-            buffer.data = np.frombuffer(data, np.uint8)
-            buffer.offset = buffer.size = 0
-    return model
-
-
-def pack(model: Any) -> bytes:
-    """The bytes of a model; the same model gives the same bytes."""
-    for index, buffer in enumerate(model.buffers):
-        aligned = _AlignedBuffer()
-        aligned.data = buffer.data
-        model.buffers[index] = aligned
-    for code in model.operatorCodes:  # the quantizer leaves out what runtimes before 2.4 look at
-        code.deprecatedBuiltinCode = _deprecated_code(
-            max(code.builtinCode, code.deprecatedBuiltinCode)
-        )
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), _IDENTIFIER)
-    return bytes(builder.Output())
 
 
 def operator_name(model: Any, operator: Any) -> str:

@@ -1,4 +1,4 @@
-"""Reading protocol buffer messages (https://protobuf.dev/programming-guides/encoding/), field by field.
+"""Reading and writing protocol buffer messages (https://protobuf.dev/programming-guides/encoding/), by field.
 
 A message is a row of fields: a number with a wire type, then a number or a length with as many bytes. What
 the bytes mean (a text, a message, a row of numbers) only the schema says.
@@ -64,3 +64,18 @@ def varint(message: memoryview, at: int) -> tuple[int, int]:
 def signed(value: int) -> int:
     """A varint as the int64 that it stands for."""
     return value - (1 << 64) if value >> 63 else value
+
+
+def field(number: int, value: int | bytes | memoryview) -> bytes:
+    """One field of a message: a number that is not negative, or bytes with their length in front."""
+    if isinstance(value, int):
+        return _varint_of(number << 3 | _VARINT) + _varint_of(value)
+    return _varint_of(number << 3 | _SIZED) + _varint_of(len(value)) + bytes(value)
+
+
+def _varint_of(value: int) -> bytes:
+    written = bytearray()
+    while value > 0x7F:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*written, value])

@@ -31,24 +31,7 @@ class OnnxRuntimeBackend(Backend):
     def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         self.card_json = read_onnx_card(path, content)
         must_be_unaltered(path, content, self.card_json)
-        import onnxruntime as ort
-
-        self.version = ort.__version__
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; they are raised as well
-        if not _has_vnni():
-            options.add_session_config_entry("session.x64quantprecision", "1")
-        try:
-            self._session = ort.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its exceptions share no base class but this
-            raise ModelError(
-                f"{path} cannot be loaded by onnxruntime {self.version}: {_reason(error)}",
-                "the file is damaged, no ONNX model, or needs a newer runtime: convert it again",
-            ) from error
+        self._session, self.version = open_session(path, content, num_threads)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
@@ -62,6 +45,35 @@ class OnnxRuntimeBackend(Backend):
         """One inference; the returned array is the caller's."""
         output: NDArray[Any] = self._session.run(self._output_names, {self._input_name: tensor})[0]
         return output
+
+
+def open_session(path: str, content: bytes, num_threads: int) -> tuple[Any, str]:
+    """A session on the CPU, and the version of ONNX Runtime.
+
+    Args:
+        path: For messages.
+        content: The whole file.
+        num_threads: Threads of one inference.
+
+    Raises:
+        ModelError: It is no model that ONNX Runtime can load.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; they are raised as well
+    if not _has_vnni():
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    try:
+        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions share no base class but this
+        raise ModelError(
+            f"{path} cannot be loaded by onnxruntime {ort.__version__}: {_reason(error)}",
+            "the file is damaged, no ONNX model, or needs a newer runtime: convert it again",
+        ) from error
+    return session, ort.__version__
 
 
 def _has_vnni() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -136,6 +136,20 @@ class NumpyInterpreter:
             value = self._step(values, operator, kernel)
             index = operator.outputs[0]
             yield Activation(operator.index, operator.name, index, self._names[index], value)
+
+    def apart(self, inputs: Sequence[Mapping[int, NDArray[Any]]]) -> list[NDArray[Any]]:
+        """Each operator by itself, in the order of `activations`, on inputs that are given.
+
+        Args:
+            inputs: For each operator the activations that it takes, by the numbers of their tensors.
+
+        Returns:
+            What each computes.
+        """
+        return [
+            self._step({**self._constants, **given}, operator, kernel)
+            for given, (operator, kernel) in zip(inputs, self._steps, strict=True)
+        ]
 
     def _first(self, tensors: tuple[NDArray[Any], ...]) -> dict[int, NDArray[Any]]:
         values = dict(self._constants)
