@@ -152,6 +152,25 @@ def test_the_ranges_of_the_calibration_are_those_of_the_int8_file(converted, num
         assert sum(entry["counts"]) > 0
 
 
+def test_the_layers_are_those_of_the_int8_file_and_the_worst_is_named(page, numbers):
+    layers = numbers["layers"]
+    assert layers["file"] == "paper_int8.tflite"
+    named = [
+        entry for entry in layers["errors"] if entry["operator"] in ("CONV_2D", "FULLY_CONNECTED")
+    ]
+    assert [entry["name"] for entry in named] == [
+        "convolution_1", "convolution_2", "convolution_3", "hidden", "logits",
+    ]  # fmt: skip
+    texts = Reader(page).texts
+    for entry in named:
+        assert entry["name"] in texts
+        assert f"{entry['sqnr_db']:.1f}" in texts
+        assert f"{entry['local_sqnr_db']:.1f}" in texts
+    worst = min(named, key=lambda entry: entry["local_sqnr_db"])
+    assert any(f"Most arises in {worst['name']}." in text for text in texts)
+    assert page.count('<svg class="bars"') == len(layers["errors"])
+
+
 def test_names_from_outside_cannot_write_html(made, tmp_path):
     from hemline_convert.report import conversion_page
 
@@ -203,6 +222,15 @@ def test_a_histogram_has_a_bar_for_each_bin_with_values_and_the_range_behind_the
     assert bars is not None
     assert bars[1].count("M") == 2
     assert 'class="range" x="25.00" width="25.00"' in svg
+
+
+def test_bars_are_as_long_as_their_values_and_no_longer_than_the_largest():
+    svg = charts.bars(((30.0, "a"), (float("inf"), "b"), (-3.0, "c")), 60.0)
+    assert re.findall(r'class="(\w)" y="\d+" width="([\d.]+)"', svg) == [
+        ("a", "50.00"),
+        ("b", "100.00"),
+        ("c", "0.00"),
+    ]
 
 
 def test_a_histogram_of_nothing_and_one_of_a_single_value_can_be_drawn():

@@ -17,6 +17,7 @@ from hemline.inspection import inspect_model
 from hemline.modelfile import load_model
 from hemline.parity.compare import DEFAULT_GATE, compare
 from hemline.parity.golden import GoldenPack
+from hemline.parity.layers import LayerError, compare_layers
 from hemline.parity.metrics import top1_agreement
 from hemline.parity.reference import Reference, spread
 from hemline.parity.result import Gate, rate_json
@@ -27,6 +28,7 @@ from hemline_convert.static_quantizer import StaticQuantizer
 from hemline_convert.trained_ranges import activation_names
 
 MATRIX_IMAGES = 200  # that every file meets in every runtime
+_LAYER_IMAGES = 32  # on which layers are compared
 _BINS = 64  # of a histogram in the report
 # What the interpreter in NumPy computes in a reasonable time for so many pictures.
 _MOST_MACS_IN_NUMPY = 30_000_000
@@ -77,6 +79,9 @@ class ConversionFacts:
         refused: Which runtime does not run which file, and why.
         ranges: The calibration; empty where ranges were trained, or nothing is int8.
         checked: What the doctor found; None where it was not asked.
+        layers_of: The file whose layers were compared with the float model's; empty where none is int8.
+        layers: Their errors, in the order in which they run.
+        layers_problem: Why they could not be compared; empty where they were.
     """
 
     card: ModelCard
@@ -86,6 +91,9 @@ class ConversionFacts:
     refused: tuple[tuple[str, str, str], ...]
     ranges: tuple[ActivationRange, ...]
     checked: Checked | None = None
+    layers_of: str = ""
+    layers: tuple[LayerError, ...] = ()
+    layers_problem: str = ""
 
     def agreeing(self, a: Runner, b: Runner) -> int:
         """On how many pictures two answer alike."""
@@ -116,6 +124,11 @@ class ConversionFacts:
                 ],
             },
             "float_accuracy": self._float_accuracy(),
+            "layers": {
+                "file": self.layers_of,
+                "errors": [layer.to_json() for layer in self.layers],
+                "problem": self.layers_problem,
+            },
             "calibration": [asdict(entry) for entry in self.ranges],
             "doctor": self.checked.to_json() if self.checked is not None else None,
         }
@@ -157,6 +170,7 @@ def measure_conversion(
     runners, refused = _in_every_runtime(files, golden, run)
     quantizations = [model.card.quantization for model in loaded]
     integer = [entry for entry in quantizations if "calibration" in entry]
+    layers_of, layers, layers_problem = _layers(files, golden, quantizer)
     return ConversionFacts(
         card=quantizer.source.card.replace(golden_sha256=golden.content_sha256),
         quantization=integer[0] if integer else {},
@@ -165,6 +179,9 @@ def measure_conversion(
         refused=refused,
         ranges=_calibration(quantizer, recipe) if integer else (),
         checked=checked,
+        layers_of=layers_of,
+        layers=layers,
+        layers_problem=layers_problem,
     )
 
 
@@ -205,6 +222,27 @@ def _must_be_small_for(name: str, path: Path) -> None:
         raise UserError(
             f"left out: NumPy would take long for {MATRIX_IMAGES} pictures of this size"
         )
+
+
+def _layers(
+    files: Sequence[Path], golden: GoldenPack, quantizer: StaticQuantizer
+) -> tuple[str, tuple[LayerError, ...], str]:
+    """The int8 file, TFLite if there is one, layer by layer beside its float network; or why not."""
+    found = [path for path in files if "_int8." in path.name]
+    if not found:
+        return "", (), ""
+    name = found[0].name
+    try:
+        errors = compare_layers(
+            quantizer.network,
+            found[0].read_bytes(),
+            golden.tensors[spread(len(golden), _LAYER_IMAGES)],
+            normalization=quantizer.source.normalization,
+            names=("the float network", name),
+        )
+    except UserError as error:  # an operator that the comparison does not know; the files are good
+        return name, (), error.problem
+    return name, errors, ""
 
 
 def _calibration(

@@ -53,6 +53,12 @@ dt { color: var(--soft); } dd { margin: 0; }
 .ranges { display: grid; gap: .75rem; margin-top: .75rem;
   grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); }
 svg.histogram { display: block; width: 100%; height: 4.5rem; }
+svg.bars { display: block; width: 100%; min-width: 6rem; height: .9rem; }
+.layers td { white-space: nowrap; } .layers td:nth-child(2) { width: 40%; vertical-align: middle; }
+.layers td:nth-child(n+3) { text-align: right; }
+svg .piled { fill: var(--soft); } svg .local { fill: var(--good); }
+.key { display: inline-block; width: .9em; height: .55em; }
+.key.piled { background: var(--soft); } .key.local { background: var(--good); }
 svg .counts { fill: var(--text); fill-opacity: .55; } svg .range { fill: var(--good-ground); }
 svg .ends { stroke: var(--good); stroke-width: 1.5; vector-effect: non-scaling-stroke; fill: none; }
 @media (max-width: 34rem) {
