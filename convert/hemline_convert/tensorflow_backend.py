@@ -40,10 +40,10 @@ class KerasBackend(Backend):
 
     def __init__(self, path: str, content: bytes, num_threads: int) -> None:
         del num_threads  # TensorFlow's threads are set for the process, not for a model
-        from hemline_convert._tensorflow import tf
+        from hemline_convert._tensorflow import keras, tf
         from hemline_convert.keras_source import load_keras, starts_with_rescaling
 
-        self.version = tf.__version__
+        self.version = keras.__version__
         self.card_json = read_zip_card(path, content)
         must_be_unaltered(path, content, self.card_json)
         model = load_keras(Path(path))

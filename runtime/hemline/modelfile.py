@@ -47,13 +47,17 @@ def load_model(
     """
     path = find_model(model, backend)
     opened = open_backend(path, backend=backend, num_threads=num_threads)
-    card = ModelCard.from_json(opened.card_json) if opened.card_json is not None else card
+    is_stated = opened.card_json is None
+    if opened.card_json is not None:
+        card = ModelCard.from_json(opened.card_json)
     if card is None:
         raise CardError(
             f"{path} carries no model card, so labels and preprocessing are unknown",
-            "convert it with hemline convert, or state them: --labels FILE --input-color gray|rgb",
+            "convert it with hemline convert, or state what it was trained with: --labels FILE "
+            "--input-color gray|rgb, and where it is not the default, --input-resize, "
+            "--input-foreground, --input-scale, --input-zero-point",
         )
-    check_fit(path, card, opened)
+    check_fit(path, card, opened, is_stated=is_stated)
     opened.feed(card.normalization)
     opened.gives_probabilities = card.output == "probabilities"
     return LoadedModel(path, card, opened)
@@ -91,8 +95,14 @@ def find_model(model: str | os.PathLike[str], backend: str | None = None) -> str
     )
 
 
-def check_fit(path: str, card: ModelCard, backend: Backend) -> None:
+def check_fit(path: str, card: ModelCard, backend: Backend, *, is_stated: bool = False) -> None:
     """Refuse a card that speaks of another network than the file holds.
+
+    Args:
+        path: Of the file, for messages.
+        card: The card.
+        backend: The file, opened.
+        is_stated: The card is what the user says, not what the file holds.
 
     Raises:
         CardError: Shape or number of classes differ.
@@ -104,6 +114,11 @@ def check_fit(path: str, card: ModelCard, backend: Backend) -> None:
             "the card belongs to another model, or the model's batch is not 1: convert it again",
         )
     classes = backend.output.shape[-1] if backend.output.shape else 0
+    if classes != len(card.labels) and is_stated:
+        raise CardError(
+            f"{path}: {len(card.labels)} labels are stated, the model has {classes} outputs",
+            "give one label for each output, in their order, a label a line: --labels FILE",
+        )
     if classes != len(card.labels):
         raise CardError(
             f"{path}: the card has {len(card.labels)} labels, the model has {classes} outputs",

@@ -68,11 +68,10 @@ def test_the_version_is_the_packages(hemline):
     ],
 )
 def test_what_cannot_be_meant_ends_with_2_and_a_line(capsys, arguments, said):
-    try:
-        code = main(arguments)
-    except SystemExit as ending:  # argparse's way
-        code = ending.code
+    code = main(arguments)
     output = capsys.readouterr()
+    assert output.err.startswith("hemline: error: ")
+    assert len(output.err.splitlines()) <= 2
     assert (code, output.out) == (2, "")
     assert said in output.err
 
@@ -183,7 +182,7 @@ def test_a_model_without_a_card_runs_with_labels_and_colour(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"one\ntwo\n", "2 labels, the model has 10 outputs"),
+        (b"one\ntwo\n", "2 labels are stated, the model has 10 outputs"),
         (b"\xff\xfe", "cannot be read"),  # UTF-16
         (None, "cannot be read"),  # missing
         (b"x" * 2_000_000, "is larger than 1 MiB"),

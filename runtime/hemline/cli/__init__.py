@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from hemline import __version__
 from hemline.cli.command import (
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if command is None:
             _overview().parse_args(arguments or ["--help"])
             return IMPOSSIBLE
-        parser = argparse.ArgumentParser(
+        parser = _Parser(
             prog=f"hemline {name}",
             description=command.summary,
             formatter_class=_HelpFormatter,
@@ -86,6 +86,15 @@ def _abandon_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells of a wrong option as hemline tells of all mistakes, without the whole usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(
+            message, f"see: {self.prog} --help; a name that begins with - is written ./-name"
+        )
+
+
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the defaults that say something: not "None" and not "False"."""
 
@@ -112,7 +121,7 @@ def _columns() -> int:
 
 def _overview() -> argparse.ArgumentParser:
     """The parser for `hemline --help`, `--version` and unknown commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hemline",
         description="Take a small image classifier to the edge, and check that it arrived whole.",
         epilog=_EPILOG,
