@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -79,6 +80,12 @@ class Environment:
     def packages(self) -> set[str]:
         listed = self.python("-m", "pip", "list", "--format", "json").stdout
         return {package["name"].lower().replace("_", "-") for package in json.loads(listed)}
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C, and let children heed it, where the tests run in the background (`make test &`)."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
