@@ -45,8 +45,8 @@ def _origin(facts: ConversionFacts) -> str:
         rows.append(("Float accuracy", escape(accuracy)))
     recipe = facts.quantization.get("recipe", {})
     if recipe:
-        others = (f"{key.replace('_', ' ')} {value}" for key, value in recipe.items())
-        rows.append(("Quantized", f"<small>{escape(', '.join(others))}</small>"))
+        words = ", ".join(_choice(key, value) for key, value in recipe.items() if value)
+        rows.append(("Quantized", escape(words)))
     calibration = facts.quantization.get("calibration", {})
     if calibration.get("images"):
         words = f"{calibration['images']} pictures of {calibration['data']}"
@@ -54,8 +54,16 @@ def _origin(facts: ConversionFacts) -> str:
     versions = facts.quantization.get("versions", {})
     if versions:
         words = ", ".join(f"{name} {number}" for name, number in versions.items())
-        rows.append(("Made with", f"<small>{escape(words)}</small>"))
+        rows.append(("Made with", escape(words)))
     return f"<h2>What was converted</h2>{facts_table(rows)}"
+
+
+def _choice(key: str, value: object) -> str:
+    """One choice of a recipe: `activation bits 8`, `equalized`."""
+    name = key.replace("_", " ")
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    return name if value is True else f"{name} {value}"
 
 
 def _agreement(facts: ConversionFacts) -> str:
