@@ -9,6 +9,7 @@ from pathlib import Path
 from hemline import atomic
 from hemline.backends import backend_names
 from hemline.cli.command import DONE, FAILED, Command
+from hemline.errors import UserError
 from hemline.parity.result import Gate
 from hemline.printable import printable
 
@@ -79,6 +80,8 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     plan = prepare(request)
     run = measure(plan.groups, gate, plan.errors, plan.left_out)
+    if not run.reports:  # so there is no gate that could have failed
+        raise UserError(run.errors[0].problem, run.errors[0].hint)
     print(printable(table(run)))
     if arguments.json is not None:
         text = json.dumps(run.to_json(), indent=1, ensure_ascii=False, allow_nan=False)

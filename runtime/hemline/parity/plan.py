@@ -82,7 +82,7 @@ def prepare(request: Request) -> Plan:
             model = load_model(path, backend=request.backend, num_threads=request.num_threads)
             loaded.append(model)
         except UserError as error:
-            plan.errors.append(CandidateError(path.name, error.problem))
+            plan.errors.append(CandidateError(path.name, error.problem, error.hint))
     if not loaded and not plan.errors:
         raise UserError(
             "nothing that is installed runs a model of these",
@@ -97,7 +97,7 @@ def prepare(request: Request) -> Plan:
             key = finder.path_for(model)
         except UserError as error:
             lacking.append(error)
-            plan.errors.append(CandidateError(model.file_name, error.problem))
+            plan.errors.append(CandidateError(model.file_name, error.problem, error.hint))
             continue
         if key not in groups:
             groups[key] = (finder.open(key, model), [])

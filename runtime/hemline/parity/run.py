@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CandidateError:
-    """A candidate that could not be measured, and why."""
+    """A candidate that could not be measured, why, and what mends it."""
 
     candidate: str
     problem: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def measure(
             try:
                 reports.append(compare(candidate, reference, gate))
             except UserError as error:
-                all_errors.append(CandidateError(candidate.file_name, error.problem))
+                all_errors.append(CandidateError(candidate.file_name, error.problem, error.hint))
         pairs = tuple(_pair(a, b) for a, b in combinations(reports, 2))
         measurements.append(Measurement(reference, tuple(reports), pairs))
     return ParityRun(gate, tuple(measurements), tuple(all_errors), tuple(left_out))

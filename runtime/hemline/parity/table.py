@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hemline.parity.metrics import wilson_interval
 from hemline.parity.reference import Reference
 from hemline.parity.result import ParityReport
-from hemline.parity.run import Measurement, ParityRun
+from hemline.parity.run import CandidateError, Measurement, ParityRun
 
 _HEADER = (
     "model",
@@ -45,8 +45,13 @@ def table(run: ParityRun) -> str:
             "\n".join(f"note: {e.candidate} was left out: {e.problem}" for e in run.left_out)
         )
     if run.errors:
-        parts.append("\n".join(f"error: {e.candidate}: {e.problem}" for e in run.errors))
+        parts.append("\n".join(_error(error) for error in run.errors))
     return "\n\n".join(parts)
+
+
+def _error(error: CandidateError) -> str:
+    text = f"error: {error.candidate}: {error.problem}"
+    return f"{text}\n  {error.hint}" if error.hint else text
 
 
 def _measurement_lines(found: Measurement) -> list[str]:

@@ -206,7 +206,8 @@ def test_a_file_of_a_folder_that_nothing_installed_runs_is_left_out_with_a_note(
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     assert [entry["candidate"] for entry in numbers["left_out"]] == ["paper_int8.onnx"]
     named = hemline("parity", tmp_path / "paper_int8.onnx", env=without)
-    assert named.returncode == 1  # one that is named is asked for
+    assert named.returncode == 2  # one that is named is asked for
+    assert "pip install 'hemline[onnx]'" in named.stderr
     (tmp_path / "paper_int8.tflite").unlink()
     alone = hemline("parity", tmp_path, env=without)
     assert alone.returncode == 2
