@@ -80,11 +80,37 @@ def untrained(tmp_path: Path):
     return save
 
 
+def plain(keras, x):
+    """Convolutions with ReLU, both poolings, Flatten of several places, two dense layers."""
+    layers = keras.layers
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D(2)(x)
+    x = layers.Conv2D(6, 3, activation="relu")(x)
+    x = layers.AveragePooling2D(2)(x)
+    x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
+    return layers.Dense(5)(x)
+
+
+def mobile(keras, x):
+    """Depthwise convolutions behind batch normalization, ReLU that scales, padding, a global mean."""
+    layers = keras.layers
+    for filters in (8, 12):
+        x = layers.Conv2D(filters, 1, use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.ZeroPadding2D(1)(x)
+        x = layers.DepthwiseConv2D(3, strides=2, use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    return layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
+
+
+_COMMON = {"plain": plain, "mobile": mobile}
+
+
 @pytest.fixture(scope="session")
 def network_of():
     """Makes a float TFLite network: `network_of(build)`, where `build(keras, x)` stands behind the input.
 
-    Weights are random, and biases and statistics are not zero.
+    `build` may be the name of one of those above. Weights are random, and biases and statistics are not zero.
     """
 
     def make(build, seed: int = 0, shape: tuple[int, int, int] = (12, 12, 3)) -> bytes:
@@ -94,7 +120,7 @@ def network_of():
 
         keras.utils.set_random_seed(seed)
         inputs = keras.Input(shape)
-        model = keras.Model(inputs, build(keras, inputs))
+        model = keras.Model(inputs, _COMMON.get(build, build)(keras, inputs))
         random = np.random.default_rng(seed)
         for layer in model.layers:
             for variable in layer.weights:

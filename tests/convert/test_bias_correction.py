@@ -10,29 +10,6 @@ pytestmark = pytest.mark.slow
 NORMALIZATION = Normalization(1 / 255)
 
 
-def plain(keras, x):
-    """Convolutions with ReLU, both poolings, Flatten of several places, two dense layers."""
-    layers = keras.layers
-    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
-    x = layers.MaxPooling2D(2)(x)
-    x = layers.Conv2D(6, 3, activation="relu")(x)
-    x = layers.AveragePooling2D(2)(x)
-    x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
-    return layers.Dense(5)(x)
-
-
-def mobile(keras, x):
-    """Depthwise convolutions behind batch normalization, ReLU that scales, padding, a global mean."""
-    layers = keras.layers
-    for filters in (8, 12):
-        x = layers.Conv2D(filters, 1, use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-        x = layers.ZeroPadding2D(1)(x)
-        x = layers.DepthwiseConv2D(3, strides=2, use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-    return layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
-
-
 def wide_windows(keras, x):
     """Strides, dilation, groups, and a depth multiplier."""
     layers = keras.layers
@@ -42,7 +19,7 @@ def wide_windows(keras, x):
     return layers.Dense(5)(layers.Flatten()(x))
 
 
-@pytest.fixture(scope="module", params=[plain, mobile, wide_windows], ids=lambda b: b.__name__)
+@pytest.fixture(scope="module", params=["plain", "mobile", wide_windows], ids=str)
 def pair(request, network_of):
     """A float network, and the same with coarse weights, which stand for int8 ones."""
     from hemline_convert.float_network import FloatNetwork

@@ -10,29 +10,6 @@ pytestmark = pytest.mark.slow
 NORMALIZATION = Normalization(1 / 255)
 
 
-def plain(keras, x):
-    """Convolutions with ReLU, both poolings, Flatten of several places, two dense layers."""
-    layers = keras.layers
-    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
-    x = layers.MaxPooling2D(2)(x)
-    x = layers.Conv2D(6, 3, activation="relu")(x)
-    x = layers.AveragePooling2D(2)(x)
-    x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
-    return layers.Dense(5)(x)
-
-
-def mobile(keras, x):
-    """Depthwise convolutions behind batch normalization, ReLU that scales, padding, a global mean."""
-    layers = keras.layers
-    for filters in (8, 12):
-        x = layers.Conv2D(filters, 1, use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-        x = layers.ZeroPadding2D(1)(x)
-        x = layers.DepthwiseConv2D(3, strides=2, use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-    return layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
-
-
 def relu6(keras, x):
     """Nothing here scales: ReLU6 between all layers."""
     layers = keras.layers
@@ -70,8 +47,8 @@ def spoilt_channels(content: bytes, pair, factors) -> bytes:
 @pytest.mark.parametrize(
     ("build", "pairs"),
     [
-        (plain, 3),  # through both poolings and Flatten
-        (mobile, 4),  # depthwise on both sides, through the padding and the mean
+        ("plain", 3),  # through both poolings and Flatten
+        ("mobile", 4),  # depthwise on both sides, through the padding and the mean
         (relu6, 0),  # ReLU6 does not scale
         (branches, 1),  # stem and side go two ways
     ],
@@ -107,7 +84,7 @@ def test_a_channel_of_zeros_is_left_alone(network_of, noise):
     from hemline_convert.float_network import FloatNetwork
     from hemline_convert.float_run import float_logits
 
-    content, pictures = network_of(plain), noise[:5]
+    content, pictures = network_of("plain"), noise[:5]
     network = FloatNetwork(content)
     pair = pairs_of(network)[0]
     weights = network.constant(pair.first.weights).copy()
@@ -126,7 +103,7 @@ def test_int8_loses_much_to_channels_of_different_size_and_wins_it_back_by_equal
     from hemline_convert.float_network import FloatNetwork
     from hemline_convert.float_run import float_logits
 
-    content, pictures = network_of(mobile), noise
+    content, pictures = network_of("mobile"), noise
     for pair in pairs_of(FloatNetwork(content)):
         channels = len(FloatNetwork(content).constant(pair.first.bias))
         factors = np.float32(2.0) ** np.random.default_rng(0).uniform(-6, 6, channels)

@@ -35,7 +35,7 @@ class HttpDevice(StreamDevice):
         """Connect, and see what it is."""
         self._splitter = JpegSplitter()
         try:
-            # The certificate of a camera at home is mostly its own; FFmpeg looks at none either.
+            # An https address must have a certificate that this machine trusts.
             response = urllib.request.urlopen(_request(self.name), timeout=_TIMEOUT_S)
         except urllib.error.HTTPError as error:
             error.close()

@@ -41,7 +41,7 @@ class Picamera2Device:
             raise DeviceError(
                 f"Picamera2 is installed and cannot be imported: {error}",
                 "in a virtual environment made with --system-site-packages it needs the NumPy of the "
-                "system: pip uninstall numpy opencv-python, sudo apt install python3-opencv",
+                "system: pip uninstall numpy opencv-python-headless, sudo apt install python3-opencv",
             ) from error
         size_wh = self._asked.size_wh or _DEFAULT_SIZE_WH
         controls = {} if self._asked.fps is None else {"FrameRate": self._asked.fps}
