@@ -1,9 +1,8 @@
 """What the activations of the float network do on the calibration pictures.
 
 The network runs over the pictures once for the smallest and largest values, and a second time for
-histograms between them where a method asks for these. Both are kept for two halves of the pictures apart, so
-that the halves can be compared (`stability`). Memory is bounded: two numbers per picture and
-activation, and two histograms per activation.
+histograms between them where a method asks for these. Memory is bounded: two numbers per picture and
+activation, and a histogram per activation.
 """
 
 from __future__ import annotations
@@ -25,8 +24,6 @@ from hemline_convert import tflite_file
 from hemline_convert.calibration import CalibrationSet
 from hemline_convert.range_methods import BINS, METHODS, Histogram
 from hemline_convert.recipe import QuantizationRecipe
-
-HALVES = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Observations:
         self._input_index: int = self._interpreter.get_input_details()[0]["index"]
         self._output_index: int = self._interpreter.get_output_details()[0]["index"]
 
-    def ranges(self, recipe: QuantizationRecipe, half: int | None = None) -> Ranges:
+    def ranges(self, recipe: QuantizationRecipe) -> Ranges:
         """The range of each activation, by the recipe's calibration method.
 
         Two go by rules of their own: the input's range is what the normalization makes of 0 and 255,
@@ -69,28 +66,35 @@ class Observations:
 
         Args:
             recipe: Its calibration method and number of bits count.
-            half: Take this half of the pictures alone.
         """
-        chosen = slice(None) if half is None else self.calibration.halves == half
         lows, highs, logits = self._extremes
-        low = dict(zip(self._activations, lows[chosen].min(axis=0).tolist(), strict=True))
-        high = dict(zip(self._activations, highs[chosen].max(axis=0).tolist(), strict=True))
+        low = dict(zip(self._activations, lows.min(axis=0).tolist(), strict=True))
+        high = dict(zip(self._activations, highs.max(axis=0).tolist(), strict=True))
         names = {index: name for name, index in self._activations.items()}
         if recipe.calibration in METHODS:
             method = METHODS[recipe.calibration]
-            for name, histogram in self._histograms_of(half).items():
+            for name, histogram in self.histograms.items():
                 if histogram.counts.any():
                     low[name], high[name] = method(histogram, 2**recipe.activation_bits)
-        low[names[self._output_index]] = lowest_runner_up(logits[chosen])
-        high[names[self._output_index]] = float(logits[chosen].max())
+        low[names[self._output_index]] = lowest_runner_up(logits)
+        high[names[self._output_index]] = float(logits.max())
         edges = _normalized(np.array([0, 255], np.uint8), self._normalization)
         low[names[self._input_index]], high[names[self._input_index]] = map(float, edges)
         return Ranges(low, high)
 
     @cached_property
     def histograms(self) -> dict[str, Histogram]:
-        """How often values other than zero occur, by activation."""
-        return self._histograms_of(None)
+        """How often values other than zero occur, by activation; every range has zero exactly."""
+        lows, highs, _ = self._extremes
+        edges = list(zip(lows.min(axis=0), highs.max(axis=0), strict=True))
+        counts = np.zeros((len(edges), BINS), np.int64)
+        for values in self._run("histograms"):
+            for row, (value, limits) in enumerate(zip(values, edges, strict=True)):
+                counts[row] += np.histogram(value[value != 0], BINS, limits)[0]
+        return {
+            name: Histogram(float(low), float(high), of_one)
+            for name, (low, high), of_one in zip(self._activations, edges, counts, strict=True)
+        }
 
     @cached_property
     def _extremes(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -101,27 +105,6 @@ class Observations:
             highs.append([value.max() for value in values])
             logits.append(self._interpreter.get_tensor(self._output_index)[0])
         return np.array(lows), np.array(highs), np.array(logits)
-
-    def _histograms_of(self, half: int | None) -> dict[str, Histogram]:
-        counts = self._counts.sum(axis=0) if half is None else self._counts[half]
-        lows, highs, _ = self._extremes
-        return {
-            name: Histogram(float(low), float(high), counts[row])
-            for row, (name, low, high) in enumerate(
-                zip(self._activations, lows.min(axis=0), highs.max(axis=0), strict=True)
-            )
-        }
-
-    @cached_property
-    def _counts(self) -> NDArray[np.int64]:
-        """Histograms without zeros, which every range has exactly: (halves, activations, bins)."""
-        lows, highs, _ = self._extremes
-        edges = list(zip(lows.min(axis=0), highs.max(axis=0), strict=True))
-        counts = np.zeros((len(HALVES), len(edges), BINS), np.int64)
-        for half, values in zip(self.calibration.halves, self._run("histograms"), strict=True):
-            for row, (value, limits) in enumerate(zip(values, edges, strict=True)):
-                counts[half, row] += np.histogram(value[value != 0], BINS, limits)[0]
-        return counts
 
     def _run(self, description: str) -> Iterator[list[NDArray[np.float32]]]:
         """The values of all activations, picture by picture."""
