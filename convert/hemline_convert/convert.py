@@ -9,49 +9,26 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hemline import __version__, atomic
+from hemline import atomic
 from hemline.card import ModelCard
 from hemline.datasets import Dataset, open_dataset
 from hemline.errors import UserError
 from hemline.parity.compare import DEFAULT_GATE
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
 from hemline.parity.result import Gate
-from hemline_convert import (
-    float_tflite,
-    mediapipe_file,
-    onnx_file,
-    quantize,
-    tflite_file,
-    trained_ranges,
-    verify,
-)
-from hemline_convert.calibration import (
-    DEFAULT_IMAGES,
-    CalibrationSet,
-    balanced,
-    choose_calibration_images,
-    recipe_entry,
-)
+from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, choose_calibration_images
 from hemline_convert.doctor import Checked, check
-from hemline_convert.keras_source import KerasSource, StatedCard, open_keras
-from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
+from hemline_convert.file_factory import INT8_KINDS, INTEGER_KINDS, FileFactory
+from hemline_convert.golden_pack import make_golden_pack
+from hemline_convert.keras_source import StatedCard, open_keras
 from hemline_convert.recipe import QuantizationRecipe
 from hemline_convert.report import ConversionFacts, conversion_page, measure_conversion
 from hemline_convert.static_quantizer import StaticQuantizer
 
 DEFAULT_GOLDEN_IMAGES = 1000
 REPORT_SUFFIXES = (".report.html", ".report.json")
-_INT8 = ("int8", "mediapipe")
-_INTEGER = (*_INT8, "w8a16", "mixed")
-_CHECKED_IMAGES = 100  # on which the files are compared with each other before they are written
-_VERSIONED = ("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert", "tf2onnx", "onnx")
 
 
 @dataclass(frozen=True)
@@ -103,7 +80,7 @@ class ConversionConfig:
     @property
     def needs_ranges(self) -> bool:
         """Whether a file with quantized activations is asked for."""
-        return not set(_INTEGER).isdisjoint((*self.tflite, *self.onnx))
+        return not set(INTEGER_KINDS).isdisjoint((*self.tflite, *self.onnx))
 
 
 @dataclass(frozen=True)
@@ -141,7 +118,11 @@ def convert(config: ConversionConfig) -> Conversion:
     """
     source = open_keras(config.model, config.stated)
     dataset = open_dataset(config.data) if config.data is not None else None
-    golden, notes = _golden_pack(config, source, dataset)
+    golden, notes = make_golden_pack(
+        source,
+        dataset if config.golden_data is None else open_dataset(config.golden_data),
+        config.golden_images,
+    )
     card = source.card.replace(golden_sha256=golden.content_sha256 if golden else "")
     recipe = config.recipe.for_card(card)
     calibration = None
@@ -162,7 +143,7 @@ def convert(config: ConversionConfig) -> Conversion:
         recipe = checked.consultation.kept.recipe
         config, more = _as_kept(config, recipe)
         notes += more
-    contents = _Factory(quantizer, card, recipe, golden).make(config)
+    contents = FileFactory(quantizer, card, recipe, golden).make(config.tflite, config.onnx)
     files, verdict = [], ""
     for suffix, content in contents.items():
         path = config.out / f"{card.name}_{suffix}"
@@ -189,7 +170,7 @@ def _as_kept(
     kind = recipe.kind
     if kind == "int8":
         return config, []
-    tflite = tuple(dict.fromkeys(kind if k in _INT8 else k for k in config.tflite))
+    tflite = tuple(dict.fromkeys(kind if k in INT8_KINDS else k for k in config.tflite))
     if kind not in tflite:
         tflite = (*tflite, kind)
     onnx = tuple(k for k in config.onnx if k != "int8")
@@ -222,156 +203,6 @@ def _calibration_set(
     )
 
 
-class _Factory:
-    """Makes the files of one conversion; what several need is made once."""
-
-    def __init__(
-        self,
-        quantizer: StaticQuantizer,
-        card: ModelCard,
-        recipe: QuantizationRecipe,
-        golden: GoldenPack | None,
-    ) -> None:
-        self._source = quantizer.source
-        self._card = card
-        self._recipe = recipe
-        self._calibration = quantizer.calibration
-        self._quantizer = quantizer
-        self._samples = self._check_images(quantizer.calibration, golden)
-        self._float: bytes | None = None
-
-    def make(self, config: ConversionConfig) -> dict[str, bytes]:
-        """Content by the end of the file name: `int8.tflite`."""
-        contents: dict[str, bytes] = {}
-        for kind in config.tflite:
-            make = self._mediapipe if kind == "mediapipe" else self._tflite
-            contents[f"{kind}.tflite"] = make(kind)
-        for kind in config.onnx:
-            contents[f"{kind}.onnx"] = self._onnx(kind)
-        return contents
-
-    def _tflite(self, kind: str) -> bytes:
-        card = self._card_for(kind)
-        if kind in _INTEGER:
-            bare = self._int8_tflite()
-        elif kind == "float32":
-            bare = self._float_tflite()
-        elif kind == "float16":
-            bare = quantize.float16_tflite(self._float_tflite())
-        else:
-            bare = quantize.dynamic_range_tflite(self._float_tflite())
-        content = tflite_file.described(bare, card)
-        name = f"{card.name}_{kind}.tflite"
-        backend = verify.verify_tflite(name, content, kind, card)
-        if kind == "float32":
-            reference = keras_logits(self._source, self._samples)
-            verify.verify_same_as_float(name, backend, self._samples, reference)
-        return content
-
-    def _mediapipe(self, kind: str) -> bytes:
-        card = self._card_for(kind)
-        int8 = self._int8_tflite()
-        twin = verify.verify_tflite(
-            f"{card.name}_int8.tflite", tflite_file.described(int8, card), "int8", card
-        )
-        logits = np.array([twin.logits(tensor[None]) for tensor in self._samples])
-        content = mediapipe_file.mediapipe_tflite(int8, card)
-        own_card = mediapipe_file.card_for_mediapipe(card)
-        content = tflite_file.described(content, own_card)
-        name = f"{card.name}_{kind}.tflite"
-        backend = verify.verify_tflite(name, content, kind, own_card)
-        verify.verify_same_probabilities(name, backend, logits, self._samples, card.temperature)
-        return content
-
-    def _onnx(self, kind: str) -> bytes:
-        card = self._card_for(kind)
-        name = f"{card.name}_{kind}.onnx"
-        if kind == "float32":
-            content = onnx_file.described(onnx_file.onnx_from_keras(self._source), card)
-            backend = verify.verify_onnx(name, content, kind, card)
-            reference = keras_logits(self._source, self._samples)
-            verify.verify_same_as_float(name, backend, self._samples, reference)
-            return content
-        tflite = self._int8_tflite()
-        content = onnx_file.described(onnx_from_int8_tflite(tflite), card)
-        backend = verify.verify_onnx(name, content, kind, card)
-        twin = tflite_file.described(tflite, card)
-        twin_backend = verify.verify_tflite(f"{card.name}_{kind}.tflite", twin, kind, card)
-        verify.verify_same_quantized_network(name, twin, twin_backend, backend, self._samples)
-        return content
-
-    def _float_tflite(self) -> bytes:
-        if self._float is None:
-            self._float = float_tflite.tflite_from_keras(self._source)
-        return self._float
-
-    def _int8_tflite(self) -> bytes:
-        return self._quantizer.deployable(self._recipe)
-
-    def _card_for(self, kind: str) -> ModelCard:
-        quantization: dict[str, Any] = {"kind": kind, "versions": _versions()}
-        recipe = {
-            **dict.fromkeys(_INTEGER, self._recipe.to_json()),
-            "float16": quantize.FLOAT16_RECIPE,
-            "dynamic_range": quantize.DYNAMIC_RANGE_RECIPE,
-        }.get(kind)
-        if recipe is not None:
-            quantization["recipe"] = recipe
-        if kind in _INTEGER:
-            quantization["calibration"] = (
-                recipe_entry(self._calibration)
-                if self._calibration is not None
-                else trained_ranges.recipe_entry()
-            )
-        # Trained ranges are in the tensors of what is made with them, and of no use to the others.
-        return self._card.replace(quantization=quantization, activation_ranges=())
-
-    def _check_images(
-        self, calibration: CalibrationSet | None, golden: GoldenPack | None
-    ) -> NDArray[np.uint8]:
-        """Pictures to compare the files on, before they are written; noise where there are none."""
-        if calibration is not None:
-            return calibration.tensors[:_CHECKED_IMAGES]
-        if golden is not None:
-            return golden.tensors[:_CHECKED_IMAGES]
-        shape = (_CHECKED_IMAGES, *self._card.input.tensor_shape[1:])
-        return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-
-
-def keras_logits(source: KerasSource, tensors: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits of the float model: uint8 (N, H, W, C) to float32 (N, classes)."""
-    logits = float_tflite.pixels_to_logits(source)
-    batches = [np.asarray(logits(tensors[at : at + 250])) for at in range(0, len(tensors), 250)]
-    return np.concatenate(batches)
-
-
-def _golden_pack(
-    config: ConversionConfig, source: KerasSource, dataset: Dataset | None
-) -> tuple[GoldenPack | None, list[str]]:
-    if config.golden_data is not None:
-        dataset = open_dataset(config.golden_data)
-    if dataset is None:
-        return None, [
-            "no golden pack was written, since no data is given (--data): parity cannot be checked"
-        ]
-    split = dataset.evaluation_split()
-    indices = balanced(split.targets, config.golden_images)
-    tensors = split.tensors(source.card.input, indices, description="golden pack")
-    scores = keras_logits(source, tensors)
-    pack = GoldenPack.build(split, indices, source.card, scores, tensors)
-    notes = []
-    if dataset.name != "drawn":  # those the project made itself, and anybody may have them
-        notes.append(
-            f"the golden pack holds {len(pack)} pictures of {dataset.name}/{split.name}, and the report "
-            "shows those that flipped: mind whose they are before you publish them"
-        )
-    if len(pack) < len(indices):
-        notes.append(
-            f"the golden pack is full with {len(pack)} of {len(indices)} pictures (64 MiB)"
-        )
-    return pack, notes
-
-
 def _check_labels(dataset: Dataset, card: ModelCard) -> None:
     """Calibrating on other things than the model knows would give wrong ranges without a word."""
     if not set(dataset.labels) & set(card.labels):
@@ -384,7 +215,3 @@ def _check_labels(dataset: Dataset, card: ModelCard) -> None:
 
 def _some(labels: Sequence[str]) -> str:
     return ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
-
-
-def _versions() -> dict[str, str]:
-    return {"hemline": __version__, **{name: version(name) for name in _VERSIONED}}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hemline.quiet import holding_back_stderr
 from hemline_convert._tensorflow import tf
 from hemline_convert.keras_source import KerasSource
@@ -43,6 +46,13 @@ def pixels_to_logits(source: KerasSource, network: Any = None) -> Any:
         return network(shifted * normalization.scale)
 
     return logits
+
+
+def keras_logits(source: KerasSource, tensors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits of the float model: uint8 (N, H, W, C) to float32 (N, classes)."""
+    logits = pixels_to_logits(source)
+    batches = [np.asarray(logits(tensors[at : at + 250])) for at in range(0, len(tensors), 250)]
+    return np.concatenate(batches)
 
 
 def _frozen(network: Any) -> Any:
