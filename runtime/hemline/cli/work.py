@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,14 @@ class Work:
         """
         with contextlib.ExitStack() as stack:
             outcomes = self._classified(classifier, make, tell, stack)
+            if (
+                "NOTIFY_SOCKET" in os.environ
+            ):  # started by systemd, which wants to hear of each frame
+                from hemline.service.notify import telling_manager
+
+                told = telling_manager(outcomes)
+                stack.callback(told.close)
+                outcomes = told
             if any(getattr(self._arguments, name) not in (None, False) for name in _OVER_TIME):
                 outcomes = self._watched(outcomes, classifier, tell, stack)
             yield from outcomes
