@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from hemline.batch import MAX_WORKERS, default_workers
 from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.classifier import Classifier
 from hemline.cli.command import DONE, FAILED, Command, loading
+from hemline.cli.output import printing_sink, watching_sinks
 from hemline.cli.work import Work
 from hemline.errors import UserError
 from hemline.models import DEFAULT
-from hemline.sinks import CsvSink, JsonSink, Sink, TextSink
 
 if TYPE_CHECKING:
     import argparse
@@ -125,13 +124,14 @@ def _run(arguments: argparse.Namespace) -> int:
     with loading():
         classifier = _classifier(arguments)
     with_error = 0
-    sink = _sink(arguments, classifier)
-    with contextlib.closing(sink):
-        outcomes = work.outcomes(classifier, lambda: _classifier(arguments), sink.tell)
+    with contextlib.ExitStack() as stack:
+        printed = stack.enter_context(contextlib.closing(printing_sink(arguments, classifier)))
+        sinks = watching_sinks(arguments, classifier, printed.tell, stack)
+        outcomes = work.outcomes(classifier, lambda: _classifier(arguments), printed.tell, sinks)
         with contextlib.closing(outcomes):
             for outcome in outcomes:
                 with_error += outcome.answer is None
-                sink.write(outcome)
+                printed.write(outcome)
     return FAILED if with_error else DONE
 
 
@@ -210,15 +210,6 @@ def read_labels(path: str) -> tuple[str, ...]:
             "give a text file, one label a line",
         )
     return tuple(line.strip() for line in lines if line.strip())
-
-
-def _sink(arguments: argparse.Namespace, classifier: Classifier) -> Sink:
-    model, backend = classifier.card.name, classifier.backend.name
-    if arguments.json:
-        return JsonSink(sys.stdout, model, backend)
-    if arguments.csv:
-        return CsvSink(sys.stdout, model, backend, classifier.top_k)
-    return TextSink(sys.stdout, model, backend)
 
 
 COMMAND = Command("classify", "name what pictures, videos or a camera show", _add_arguments, _run)

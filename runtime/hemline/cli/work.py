@@ -15,13 +15,14 @@ from hemline.sources.listing import Source, expand
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from hemline.batch import Outcome
     from hemline.classifier import Classifier
     from hemline.doubtful import DoubtfulFrames
     from hemline.hook import Hook
     from hemline.judgement import Judgement
+    from hemline.sinks import Sink
     from hemline.sources import FrameSource
     from hemline.sources.frames import Tell
 
@@ -89,7 +90,11 @@ class Work:
                 raise UserError(f"{option} is given without --{beside.replace('_', '-')}")
 
     def outcomes(
-        self, classifier: Classifier, make: Callable[[], Classifier], tell: Tell
+        self,
+        classifier: Classifier,
+        make: Callable[[], Classifier],
+        tell: Tell,
+        sinks: Sequence[Sink] = (),
     ) -> Generator[Outcome, None, None]:
         """Classify everything, and do what is to be done with its frames.
 
@@ -97,17 +102,19 @@ class Work:
             classifier: For single pictures and frames.
             make: Makes another of the same model.
             tell: Takes messages.
+            sinks: Take every outcome, also those that `--on-change` leaves out. It is over when one has
+                ended.
         """
         with contextlib.ExitStack() as stack:
             outcomes = self._classified(classifier, make, tell, stack)
-            if (
-                "NOTIFY_SOCKET" in os.environ
-            ):  # started by systemd, which wants to hear of each frame
+            if "NOTIFY_SOCKET" in os.environ:  # of systemd, which wants to hear of each frame
                 from hemline.service.notify import telling_manager
 
                 told = telling_manager(outcomes)
                 stack.callback(told.close)
                 outcomes = told
+            if sinks:
+                outcomes = _written(outcomes, sinks)
             if any(getattr(self._arguments, name) not in (None, False) for name in _OVER_TIME):
                 outcomes = self._watched(outcomes, classifier, tell, stack)
             yield from outcomes
@@ -211,6 +218,15 @@ class Work:
         return hook.Hook(
             self._arguments.exec, hook.DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s, tell
         )
+
+
+def _written(outcomes: Iterable[Outcome], sinks: Sequence[Sink]) -> Iterator[Outcome]:
+    for outcome in outcomes:
+        for sink in sinks:
+            sink.write(outcome)
+        yield outcome
+        if any(sink.ended for sink in sinks):
+            return
 
 
 def _parsed_size(text: str) -> tuple[int, int]:

@@ -1,14 +1,14 @@
-"""Where answers go: text for people, JSON lines and CSV for programs."""
+"""Answers that are printed: text for people, JSON lines and CSV for programs."""
 
 from __future__ import annotations
 
 import json
 import sys
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from hemline.batch import FrameRate
 from hemline.printable import printable
+from hemline.sinks.base import Sink, as_json
 
 if TYPE_CHECKING:
     from hemline.batch import Outcome
@@ -17,17 +17,13 @@ if TYPE_CHECKING:
 _TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class Sink(ABC):
-    """Takes outcomes one by one."""
+class PrintingSink(Sink):
+    """Prints to a text stream, and says on standard error what happens meanwhile."""
 
     def __init__(self, out: TextIO, model: str, backend: str) -> None:
         self._out = out
         self._model = model
         self._backend = backend
-
-    @abstractmethod
-    def write(self, outcome: Outcome) -> None:
-        """Write one outcome; an error too."""
 
     def tell(self, message: str) -> None:
         """Say what happens to a source, on standard error."""
@@ -38,7 +34,7 @@ class Sink(ABC):
         self._out.flush()
 
 
-class TextSink(Sink):
+class TextSink(PrintingSink):
     """One line a picture; on a terminal the frames of a camera or video share one changing line."""
 
     def __init__(self, out: TextIO, model: str, backend: str) -> None:
@@ -93,44 +89,18 @@ class TextSink(Sink):
         return f"{place}: {best}" + (f"  ({rest})" if rest else "")
 
 
-class JsonSink(Sink):
+class JsonSink(PrintingSink):
     """One JSON object a line."""
 
     def write(self, outcome: Outcome) -> None:
         """An input that could not be read gives an object with `source` and `error`."""
         # In one piece, so that Ctrl-C leaves whole lines.
-        self._out.write(_TO_JSON(self._content(outcome)) + "\n")
+        self._out.write(_TO_JSON(as_json(outcome, self._model, self._backend)) + "\n")
         if outcome.frame is not None:  # who follows a camera wants each line when it is there
             self._out.flush()
 
-    def _content(self, outcome: Outcome) -> dict[str, Any]:
-        answer = outcome.answer
-        if answer is None:
-            return {"source": outcome.source, "error": outcome.error}
-        when = {}
-        if outcome.timed is not None and outcome.timed.wall_s is not None:
-            when = {"time": round(outcome.timed.wall_s, 3)}
-        return {
-            "source": outcome.source,
-            "frame": outcome.frame,
-            **when,
-            "label": answer.label,
-            "confidence": round(answer.confidence, 6),
-            "top": [
-                {"label": label, "confidence": round(confidence, 6)}
-                for label, confidence in answer.top
-            ],
-            "latency_ms": {
-                "preprocess": round(answer.latency_ms.preprocess, 4),
-                "inference": round(answer.latency_ms.inference, 4),
-                "total": round(answer.latency_ms.total, 4),
-            },
-            "model": self._model,
-            "backend": self._backend,
-        }
 
-
-class CsvSink(Sink):
+class CsvSink(PrintingSink):
     """A header and one row a picture or frame.
 
     `label_1`, `confidence_1`, … are the likeliest labels, also where the answer is `unknown`.

@@ -1,0 +1,64 @@
+"""What every sink is, and an answer as the JSON object that all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hemline.batch import Outcome
+
+
+class Sink(ABC):
+    """Takes outcomes one by one. Whoever makes it closes it.
+
+    Attributes:
+        ended: The user wants no more, such as by closing a window.
+    """
+
+    ended = False
+
+    @abstractmethod
+    def write(self, outcome: Outcome) -> None:
+        """Take one outcome; an error too. Its frame is only valid until this returns.
+
+        Raises:
+            UserError: What it writes to cannot be written any more.
+        """
+
+    def close(self) -> None:
+        """Finish the output. Closing twice does no harm."""
+        return
+
+
+def as_json(outcome: Outcome, model: str, backend: str) -> dict[str, Any]:
+    """An outcome as `classify --json` prints it.
+
+    Args:
+        outcome: One that has no answer gives `source` and `error`.
+        model: Name of the model.
+        backend: Name of the backend.
+    """
+    answer = outcome.answer
+    if answer is None:
+        return {"source": outcome.source, "error": outcome.error}
+    when = {}
+    if outcome.timed is not None and outcome.timed.wall_s is not None:
+        when = {"time": round(outcome.timed.wall_s, 3)}
+    return {
+        "source": outcome.source,
+        "frame": outcome.frame,
+        **when,
+        "label": answer.label,
+        "confidence": round(answer.confidence, 6),
+        "top": [
+            {"label": label, "confidence": round(confidence, 6)} for label, confidence in answer.top
+        ],
+        "latency_ms": {
+            "preprocess": round(answer.latency_ms.preprocess, 4),
+            "inference": round(answer.latency_ms.inference, 4),
+            "total": round(answer.latency_ms.total, 4),
+        },
+        "model": model,
+        "backend": backend,
+    }
