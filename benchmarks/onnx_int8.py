@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
+import statistics
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +26,7 @@ from hemline.quiet import holding_back_stderr
 
 TARGET = Target("at most", 1.0)
 CALIBRATION_IMAGES = 200
+PROFILED_CALLS = 2000
 
 
 def main() -> int:
@@ -32,6 +36,9 @@ def main() -> int:
     )
     parser.add_argument("--calls", type=_measure.positive, default=30, help="calls in one timing")
     parser.add_argument("--data", default="drawn", help="data set that calibrates")
+    parser.add_argument(
+        "--profile", action="store_true", help="show where ONNX Runtime spends the time of a call"
+    )
     return _measure.main(parser, measure)
 
 
@@ -50,6 +57,11 @@ def measure(arguments: argparse.Namespace) -> list[Comparison]:
             "from_tflite": onnx_call(files["from_tflite"], image),
             "int8.tflite": litert_call(files["int8.tflite"], image),
         }
+        if arguments.profile:
+            for kind in ("float32.onnx", "int8.onnx"):
+                print(
+                    f"{kind}, median µs of each operator\n{profile(files[kind], image, folder)}\n"
+                )
     candidates = {name: repeated(call, arguments.calls) for name, call in calls.items()}
     seconds = _measure.seconds_of_rounds(candidates, arguments.rounds, arguments.warm_up)
     ms = {name: [1e3 * s / arguments.calls for s in values] for name, values in seconds.items()}
@@ -118,6 +130,28 @@ def convert(model: str, data: str, folder: Path) -> tuple[dict[str, Path], NDArr
         weight_type=quantization.QuantType.QInt8,
     )
     return files, tensors
+
+
+def profile(path: Path, image: NDArray[np.uint8], folder: Path) -> str:
+    """The operators that ONNX Runtime made of a file, in the order of the graph, with their times."""
+    ort: Any = import_module("onnxruntime")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.x64quantprecision", "1")  # as hemline runs it
+    options.enable_profiling = True
+    options.profile_file_prefix = str(folder / path.stem)
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: image}
+    for _ in range(PROFILED_CALLS):
+        session.run(None, feed)
+    took_us: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for event in json.loads(Path(session.end_profiling()).read_text()):
+        if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
+            took_us[event["args"]["op_name"], event["name"]].append(event["dur"])
+    lines = [
+        f"  {operator:<18}{statistics.median(us):5.0f}" for (operator, _), us in took_us.items()
+    ]
+    return "\n".join(lines)
 
 
 def onnx_call(path: Path, image: NDArray[np.uint8]) -> Callable[[], object]:
