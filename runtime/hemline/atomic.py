@@ -28,6 +28,21 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def check_writable(path: Path) -> None:
+    """Find out before long work whether its result can be written at the end.
+
+    Raises:
+        UserError: The folder cannot be written to, or `path` is a folder. Nothing is left behind.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder", "name a file")
+    with explaining_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        os.close(handle)
+        Path(name).unlink()
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; on success it takes the place of `path`.

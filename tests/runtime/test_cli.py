@@ -26,14 +26,14 @@ from hemline.cli import main
 def test_help_lists_every_command_and_how_to_begin(hemline):
     done = hemline("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for command in ("demo", "train", "convert", "parity", "classify", "inspect", "models"):
+    for command in ("demo", "train", "convert", "parity", "classify", "inspect", "bench", "models"):
         assert re.search(rf"^    {command} +\w", done.stdout, re.MULTILINE), command
     assert "hemline demo" in done.stdout
     assert hemline().stdout == done.stdout
 
 
 @pytest.mark.parametrize(
-    "command", ["classify", "parity", "inspect", "models", "convert", "train", "demo"]
+    "command", ["classify", "parity", "inspect", "bench", "models", "convert", "train", "demo"]
 )
 def test_every_command_has_help_without_starting_tensorflow(hemline, hiding, command):
     done = hemline(command, "--help", env=hiding("tensorflow", "keras"))

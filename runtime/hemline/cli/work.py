@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from hemline.batch import classify_frames, classify_sources
+from hemline.cli.parsing import parsed_size
 from hemline.errors import UserError
 from hemline.progress import progress
 from hemline.sources.listing import Source, expand
@@ -53,7 +54,7 @@ class Work:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
-        self._size_wh = None if arguments.size is None else _parsed_size(arguments.size)
+        self._size_wh = None if arguments.size is None else parsed_size(arguments.size)
         self._sources = [] if arguments.camera is not None else expand(arguments.source)
         if arguments.stdin not in (None, "picture"):
             self._sources = [
@@ -227,10 +228,3 @@ def _written(outcomes: Iterable[Outcome], sinks: Sequence[Sink]) -> Iterator[Out
         yield outcome
         if any(sink.ended for sink in sinks):
             return
-
-
-def _parsed_size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise UserError(f"--size is {text!r}", "give width and height, such as 640x480")
-    return int(width), int(height)
