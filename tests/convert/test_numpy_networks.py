@@ -72,6 +72,7 @@ def converted(request, tmp_path_factory) -> tuple[dict[str, bytes], str]:
     float_model = float_tflite.tflite_from_keras(source)
     files = {
         "int8": quantizer.deployable(QuantizationRecipe()),
+        "w8a16": quantizer.deployable(QuantizationRecipe(activation_bits=16)),
         "float32": float_model,
         "float16": quantize.float16_tflite(float_model),
         "dynamic_range": quantize.dynamic_range_tflite(float_model),
@@ -94,9 +95,10 @@ def reference(content: bytes):
     return interpreter
 
 
-def test_an_int8_network_is_bit_for_bit_the_same_at_every_layer(converted):
+@pytest.mark.parametrize("kind", ["int8", "w8a16"])
+def test_an_integer_network_is_bit_for_bit_the_same_at_every_layer(converted, kind):
     files, operators = converted
-    litert, candidate = reference(files["int8"]), NumpyInterpreter("net", files["int8"])
+    litert, candidate = reference(files[kind]), NumpyInterpreter("net", files[kind])
     seen: set[str] = set()
     answers = set()
     for picture in pictures(100, seed=2):

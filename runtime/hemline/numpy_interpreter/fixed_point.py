@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 _MANTISSA_BITS = 31
 _GREATEST_LEFT_SHIFT = 30
 _LEAST_SHIFT = -31
+_SHORT_SHIFTS = 8  # from here on the kernels for int16 do not go
 
 Integers = NDArray[np.int64]
 
@@ -60,6 +61,42 @@ class Multiplier:
         return rounding_right_shift(
             rounding_doubling_high_mul(values, self.mantissa), np.maximum(-self.shift, 0)
         )
+
+
+@dataclass(frozen=True)
+class ShortMultiplier:
+    """A real factor with 16 bits, for sums of 64: mantissa * 2 ** (shift - 15), or one per channel.
+
+    So LiteRT's convolutions on int16 multiply, and round once.
+
+    Attributes:
+        mantissa: int64, () or (channels,), from 0 to 2**15 - 1.
+        shift: int64, like the mantissa, below 8.
+    """
+
+    mantissa: Integers
+    shift: Integers
+
+    @classmethod
+    def from_real(cls, real: ArrayLike) -> ShortMultiplier:
+        """The multiplier that comes from rounding the one of 31 bits.
+
+        Args:
+            real: float64, () or (channels,), not negative.
+
+        Raises:
+            ValueError: A factor is negative, not finite, or too large for the kernels.
+        """
+        long = Multiplier.from_real(real)
+        if long.shift.max(initial=0) >= _SHORT_SHIFTS:
+            raise ValueError(f"{np.max(real):g} is not below 2**{_SHORT_SHIFTS - 1}")
+        short = np.minimum((long.mantissa + (1 << 15)) >> 16, (1 << 15) - 1)
+        return cls(short, long.shift)
+
+    def __call__(self, values: Integers) -> Integers:
+        """The values, below 2**47, times the factor, halves upwards; channels are along the last axis."""
+        bits = 15 - self.shift
+        return (values * self.mantissa + (np.int64(1) << (bits - 1))) >> bits
 
 
 def rounding_doubling_high_mul(values: Integers, mantissa: Integers) -> Integers:

@@ -1,8 +1,7 @@
-"""Operators on int8 activations, bit for bit as LiteRT's reference kernels compute them.
+"""Operators on int8 or int16 activations, bit for bit as LiteRT's reference kernels compute them.
 
 Each function takes a node when the model is loaded, checks it, and gives the function that computes the
-node's output from its inputs. Sums of products are taken in float64, whose matrix product is fast, and
-which is exact here: every partial sum is an integer, and is checked to stay below 2**31.
+node's output from its inputs. Those with weights are in `integer_products`.
 """
 
 from __future__ import annotations
@@ -15,87 +14,28 @@ from numpy.typing import NDArray
 
 from hemline.numpy_interpreter import geometry
 from hemline.numpy_interpreter.fixed_point import Multiplier, rounded
-from hemline.numpy_interpreter.geometry import RELU, RELU6, RELU_N1_TO_1
+from hemline.numpy_interpreter.geometry import RELU, RELU6
+from hemline.numpy_interpreter.integer_limits import clipping
 from hemline.numpy_interpreter.node import Node, Scale
-from hemline.numpy_interpreter.products import product
 
 Kernel = Callable[..., NDArray[Any]]
 
-_ADD_LEFT_SHIFT = 20  # bits that summands are moved up by, so that rounding them costs nothing
-
-
-def conv_2d(node: Node) -> Kernel:
-    """CONV_2D: weights int8 (out, height, width, in / groups), bias int32 (out,)."""
-    weights = node.constant(1, np.int8)
-    windows, groups = geometry.convolution(node, weights)
-    outputs = weights.shape[0]
-    matrix = weights.reshape(outputs, -1)
-    finish = _Products(node, matrix, geometry.activation(node, 3)).fixed_point_finish(node)
-    matrices = np.split(matrix.T.astype(np.float64), groups, axis=1)
-    zero_point = node.scale(node.input(0)).zero_point
-
-    def run(pictures: NDArray[np.int8], *_: Any) -> NDArray[np.int8]:
-        centred = pictures.astype(np.float64) - zero_point
-        parts = np.split(centred, groups, axis=3) if groups > 1 else [centred]
-        sums = [product(windows.patches(p), m) for p, m in zip(parts, matrices, strict=True)]
-        return finish(sums[0] if groups == 1 else np.concatenate(sums, axis=1))
-
-    return run
-
-
-def depthwise_conv_2d(node: Node) -> Kernel:
-    """DEPTHWISE_CONV_2D: weights int8 (1, height, width, in * multiplier), bias int32."""
-    weights = node.constant(1, np.int8)
-    windows, per_channel = geometry.depthwise(node, weights)
-    outputs = weights.shape[3]
-    places = weights.reshape(-1, outputs)
-    products = _Products(node, places.T, geometry.activation(node, 4), axis=3)
-    finish = products.fixed_point_finish(node)
-    zero_point = node.scale(node.input(0)).zero_point
-    taps = places.astype(np.float64)
-
-    def run(pictures: NDArray[np.int8], *_: Any) -> NDArray[np.int8]:
-        centred = np.repeat(pictures.astype(np.float64) - zero_point, per_channel, axis=3)
-        sums = np.zeros(node.output.shape)
-        for seen, tap in zip(windows.places(centred), taps, strict=True):
-            sums += seen * tap
-        return finish(sums)
-
-    return run
-
-
-def fully_connected(node: Node) -> Kernel:
-    """FULLY_CONNECTED: weights int8 (out, in), bias int32 (out,).
-
-    Its factor stays a float64, and the product is rounded once: so does LiteRT's kernel, other than
-    those of convolutions, and other than that of tflite-runtime.
-    """
-    weights = node.constant(1, np.int8)
-    rows = geometry.rows_of_product(node, weights)
-    zero_point = node.scale(node.input(0)).zero_point
-    products = _Products(node, weights, geometry.activation(node, 0))
-    matrix = weights.T.astype(np.float64)
-
-    def run(values: NDArray[np.int8], *_: Any) -> NDArray[np.int8]:
-        centred = values.reshape(rows, -1).astype(np.float64) - zero_point
-        sums = product(centred, matrix)
-        return products.limited(rounded((sums + products.bias) * products.factor))
-
-    return run
+# Bits that summands are moved up by, so that rounding them costs nothing, and that still fit into 32.
+_ADD_LEFT_SHIFT = {np.dtype(np.int8): 20, np.dtype(np.int16): 15}
 
 
 def max_pool_2d(node: Node) -> Kernel:
     """MAX_POOL_2D."""
     windows = geometry.pooling(node)
-    limits = _limits(node, geometry.activation(node, 5))
+    limited = clipping(node, geometry.activation(node, 5))
     _must_share_scale(node)
 
-    def run(pictures: NDArray[np.int8]) -> NDArray[np.int8]:
+    def run(pictures: NDArray[Any]) -> NDArray[Any]:
         places = windows.places(pictures, np.iinfo(pictures.dtype).min)
         greatest = next(places)
         for seen in places:
             greatest = np.maximum(greatest, seen)
-        return _clipped(greatest, limits)
+        return limited(greatest)
 
     return run
 
@@ -103,14 +43,14 @@ def max_pool_2d(node: Node) -> Kernel:
 def average_pool_2d(node: Node) -> Kernel:
     """AVERAGE_POOL_2D: over those places of a window that lie on the picture."""
     windows = geometry.pooling(node)
-    limits = _limits(node, geometry.activation(node, 5))
+    limited = clipping(node, geometry.activation(node, 5))
     _must_share_scale(node)
     counts = windows.counts(*node.image_shape()[1:3])
 
-    def run(pictures: NDArray[np.int8]) -> NDArray[np.int8]:
+    def run(pictures: NDArray[Any]) -> NDArray[Any]:
         sums = sum(windows.places(pictures.astype(np.int64)))
         averages = np.sign(sums) * ((np.abs(sums) + counts // 2) // counts)
-        return _clipped(averages, limits)
+        return limited(averages)
 
     return run
 
@@ -125,17 +65,17 @@ def mean(node: Node) -> Kernel:
     multiplier = Multiplier(
         (multiplier.mantissa << bits) // count, np.asarray(multiplier.shift - bits)
     )
-    offset = source.zero_point * count
+    offset, limited = source.zero_point * count, clipping(node)
 
-    def run(values: NDArray[np.int8], *_: Any) -> NDArray[np.int8]:
+    def run(values: NDArray[Any], *_: Any) -> NDArray[Any]:
         sums = values.sum(axis=axes, dtype=np.int64).reshape(node.output.shape)
-        return _clipped(multiplier(sums - offset) + target.zero_point, _limits_of(np.int8))
+        return limited(multiplier(sums - offset) + target.zero_point)
 
     return run
 
 
 def add(node: Node) -> Kernel:
-    """ADD: both summands are brought to twice the greater scale with 20 more bits, then added."""
+    """ADD: both summands are brought to twice the greater scale with more bits, then added."""
     return _sum(node, 1)
 
 
@@ -146,20 +86,23 @@ def sub(node: Node) -> Kernel:
 
 def _sum(node: Node, sign: int) -> Kernel:
     first, second, target = _pair(node)
+    bits = _ADD_LEFT_SHIFT[node.output.dtype]
     common = 2 * np.float64(max(first.scale, second.scale))
     to_common = [node.multiplier(np.float64(one.scale) / common) for one in (first, second)]
-    to_target = node.multiplier(common / ((1 << _ADD_LEFT_SHIFT) * np.float64(target.scale)))
+    to_target = node.multiplier(common / ((1 << bits) * np.float64(target.scale)))
     if to_target.shift > 0:
         raise node.refused("has scales too far apart")
-    limits = _limits(node, geometry.activation(node, 0))
+    if node.output.dtype == np.int16 and all(map(_is_power_of_two, (first, second, target))):
+        raise node.refused("has scales that are powers of two, for which LiteRT has another kernel")
+    limited = clipping(node, geometry.activation(node, 0))
 
-    def run(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int8]:
+    def run(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
         raised = [
-            to((values.astype(np.int64) - one.zero_point) << _ADD_LEFT_SHIFT)
+            to((values.astype(np.int64) - one.zero_point) << bits)
             for values, one, to in zip((left, right), (first, second), to_common, strict=True)
         ]
         total = to_target(raised[0] + sign * raised[1]) + target.zero_point
-        return _clipped(total, limits)
+        return limited(total)
 
     return run
 
@@ -169,12 +112,12 @@ def mul(node: Node) -> Kernel:
     first, second, target = _pair(node)
     with np.errstate(over="ignore"):  # an infinite factor is refused
         multiplier = node.multiplier(first.scale * second.scale / target.scale)
-    limits = _limits(node, geometry.activation(node, 0))
+    limited = clipping(node, geometry.activation(node, 0))
 
-    def run(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int8]:
+    def run(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
         centred = left.astype(np.int64) - first.zero_point
         products = centred * (right.astype(np.int64) - second.zero_point)
-        return _clipped(multiplier(products) + target.zero_point, limits)
+        return limited(multiplier(products) + target.zero_point)
 
     return run
 
@@ -182,6 +125,10 @@ def mul(node: Node) -> Kernel:
 def _pair(node: Node) -> tuple[Scale, Scale, Scale]:
     geometry.must_broadcast(node)
     return node.scale(node.input(0)), node.scale(node.input(1)), node.scale(node.output)
+
+
+def _is_power_of_two(scale: Scale) -> bool:
+    return bool(np.frexp(scale.scale)[0] == 0.5)
 
 
 def relu(node: Node) -> Kernel:
@@ -199,11 +146,11 @@ def _relu(node: Node, activation: int) -> Kernel:
     source, target = node.scale(node.input(0)), node.scale(node.output)
     with np.errstate(over="ignore"):
         multiplier = node.multiplier(source.scale / target.scale)
-    limits = _limits(node, activation)
+    limited = clipping(node, activation)
 
-    def run(values: NDArray[np.int8]) -> NDArray[np.int8]:
+    def run(values: NDArray[Any]) -> NDArray[Any]:
         rescaled = multiplier(values.astype(np.int64) - source.zero_point) + target.zero_point
-        return _clipped(rescaled, limits)
+        return limited(rescaled)
 
     return run
 
@@ -213,11 +160,11 @@ def requantize(node: Node) -> Kernel:
     node.must_give(node.input(0).shape)
     source, target = node.scale(node.input(0)), node.scale(node.output)
     multiplier = node.multiplier(np.float64(source.scale) / np.float64(target.scale))
-    dtype, limits = node.output.dtype, _limits_of(node.output.dtype)
+    limited = clipping(node)
 
     def run(values: NDArray[Any]) -> NDArray[Any]:
         rescaled = multiplier(values.astype(np.int64) - source.zero_point)
-        return _clipped(rescaled + target.zero_point, limits, dtype)
+        return limited(rescaled + target.zero_point)
 
     return run
 
@@ -226,11 +173,11 @@ def quantize(node: Node) -> Kernel:
     """QUANTIZE from float32: divided by the scale in float32, halves away from zero."""
     node.must_give(node.input(0).shape)
     target = node.scale(node.output)
-    dtype, limits = node.output.dtype, _limits_of(node.output.dtype)
+    limited = clipping(node)
 
     def run(values: NDArray[np.float32]) -> NDArray[Any]:
         steps = rounded((values / target.scale).astype(np.float64))
-        return _clipped(steps + target.zero_point, limits, dtype)
+        return limited(steps + target.zero_point)
 
     return run
 
@@ -247,62 +194,7 @@ def dequantize(node: Node) -> Kernel:
     return run
 
 
-class _Products:
-    """What operators with weights share: the bias, the factor from sums to the output, the limits."""
-
-    def __init__(
-        self, node: Node, weights: NDArray[np.int8], activation: int, *, axis: int = 0
-    ) -> None:
-        """Prepare; `weights` is (channels, products of one sum), `axis` that of the channels."""
-        channels = weights.shape[0]
-        self.bias = node.bias(channels, np.int32).astype(np.int64)
-        greatest = 255 * np.abs(weights.astype(np.int64)).sum(axis=1) + np.abs(self.bias)
-        if greatest.max(initial=0) >= 1 << 31:
-            raise node.refused("has sums that can leave 32 bits", "make the layer smaller")
-        source, target = node.scale(node.input(0)), node.scale(node.output)
-        scales = node.weight_scales(1, channels, axis).astype(np.float64)
-        self.factor = np.float64(source.scale) * scales / np.float64(target.scale)
-        self.zero_point = target.zero_point
-        self._limits = _limits(node, activation)
-        self._shape = node.output.shape
-
-    def limited(self, values: NDArray[Any]) -> NDArray[np.int8]:
-        """The output from values that are around 0."""
-        return _clipped(values + self.zero_point, self._limits).reshape(self._shape)
-
-    def fixed_point_finish(self, node: Node) -> Callable[[NDArray[np.float64]], NDArray[np.int8]]:
-        """From sums to the output, with the factor as a multiplier."""
-        multiplier = node.multiplier(self.factor)
-        return lambda sums: self.limited(multiplier(sums.astype(np.int64) + self.bias))
-
-
-def _limits(node: Node, activation: int) -> tuple[int, int]:
-    """Least and greatest int8 value that a fused activation lets through."""
-    scale = node.scale(node.output)
-
-    def quantized(real: float) -> int:
-        return scale.zero_point + int(rounded(np.float64(np.float32(real) / scale.scale)))
-
-    low, high = _limits_of(np.int8)
-    if activation in (RELU, RELU6):
-        low = max(low, quantized(0))
-    if activation == RELU6:
-        high = min(high, quantized(6))
-    if activation == RELU_N1_TO_1:
-        low, high = max(low, quantized(-1)), min(high, quantized(1))
-    return low, high
-
-
 def _must_share_scale(node: Node) -> None:
     source, target = node.scale(node.input(0)), node.scale(node.output)
     if source != target:
         raise node.refused("has another scale behind it than before it")
-
-
-def _clipped(values: NDArray[Any], limits: tuple[int, int], dtype: Any = np.int8) -> NDArray[Any]:
-    clipped: NDArray[Any] = np.clip(values, *limits).astype(dtype)
-    return clipped
-
-
-def _limits_of(dtype: Any) -> tuple[int, int]:
-    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)

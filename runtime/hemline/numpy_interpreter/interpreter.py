@@ -14,6 +14,7 @@ from hemline.numpy_interpreter import (
     float_kernels,
     hybrid_kernels,
     integer_kernels,
+    integer_products,
     layout_kernels,
 )
 from hemline.numpy_interpreter.node import Node
@@ -22,8 +23,10 @@ from hemline.tflite_reader import ABSENT, Graph, Operator, read_tflite
 _Kernel = Callable[..., NDArray[Any]]
 _Maker = Callable[[Node], _Kernel]
 
-_INT8, _UINT8, _FLOAT32, _FLOAT16 = "INT8", "UINT8", "FLOAT32", "FLOAT16"
+_INT8, _UINT8, _INT16, _FLOAT32, _FLOAT16 = "INT8", "UINT8", "INT16", "FLOAT32", "FLOAT16"
+_INTEGERS = (_INT8, _UINT8, _INT16)
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_MOVING = ("RESHAPE", "PAD", "CONCATENATION")
 _ARITHMETIC = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "MEAN", "ADD", "SUB", "MUL", "RELU", "RELU6")
 
 
@@ -40,20 +43,24 @@ def _makers(
 
 # What computes an operator, by its name and the types of its input and its output.
 _KERNELS: dict[tuple[str, str, str], _Maker] = {
-    **_makers(_WEIGHTED, _and_weights(_INT8, _INT8), _INT8, integer_kernels),
+    **_makers(_WEIGHTED, _and_weights(_INT8, _INT8), _INT8, integer_products),
+    **_makers(_WEIGHTED, _and_weights(_INT16, _INT8), _INT16, integer_products),
     **_makers(_WEIGHTED, _and_weights(_FLOAT32, _INT8), _FLOAT32, hybrid_kernels),
     **_makers(_WEIGHTED, _and_weights(_FLOAT32, _FLOAT32), _FLOAT32, float_kernels),
     **_makers(_ARITHMETIC, _INT8, _INT8, integer_kernels),
+    **_makers(_ARITHMETIC, _INT16, _INT16, integer_kernels),
     **_makers(_ARITHMETIC, _FLOAT32, _FLOAT32, float_kernels),
-    **_makers(("RESHAPE", "PAD", "CONCATENATION"), _INT8, _INT8, layout_kernels),
-    **_makers(("RESHAPE", "PAD", "CONCATENATION"), _FLOAT32, _FLOAT32, layout_kernels),
+    **_makers(_MOVING, _INT8, _INT8, layout_kernels),
+    **_makers(_MOVING, _INT16, _INT16, layout_kernels),
+    **_makers(_MOVING, _FLOAT32, _FLOAT32, layout_kernels),
     **{
         ("QUANTIZE", source, target): integer_kernels.requantize
         for source in (_INT8, _UINT8)
         for target in (_INT8, _UINT8)
     },
-    **{("QUANTIZE", _FLOAT32, kind): integer_kernels.quantize for kind in (_INT8, _UINT8)},
-    **{("DEQUANTIZE", kind, _FLOAT32): integer_kernels.dequantize for kind in (_INT8, _UINT8)},
+    ("QUANTIZE", _INT16, _INT16): integer_kernels.requantize,
+    **{("QUANTIZE", _FLOAT32, kind): integer_kernels.quantize for kind in _INTEGERS},
+    **{("DEQUANTIZE", kind, _FLOAT32): integer_kernels.dequantize for kind in _INTEGERS},
     ("DEQUANTIZE", _FLOAT16, _FLOAT32): layout_kernels.cast,
     ("CAST", _UINT8, _FLOAT32): layout_kernels.cast,
     ("CAST", _INT8, _FLOAT32): layout_kernels.cast,

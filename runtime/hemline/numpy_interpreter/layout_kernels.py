@@ -14,6 +14,8 @@ from hemline.tflite_reader import Tensor
 
 Kernel = Callable[..., NDArray[Any]]
 
+_QUANTIZED = (np.int8, np.int16)
+
 
 def reshape(node: Node) -> Kernel:
     """RESHAPE, to the shape that the file gives the output."""
@@ -33,7 +35,7 @@ def pad(node: Node) -> Kernel:
     shape = np.add(source.shape, widths.sum(axis=1, dtype=np.int64))
     node.must_give(tuple(shape.tolist()))
     _must_keep_scale(node, source)
-    around = node.scale(source).zero_point if source.dtype == np.int8 else 0
+    around = node.scale(source).zero_point if source.dtype in _QUANTIZED else 0
     return lambda values, *_: np.pad(values, widths, constant_values=around)
 
 
@@ -67,5 +69,5 @@ def cast(node: Node) -> Kernel:
 
 
 def _must_keep_scale(node: Node, source: Tensor) -> None:
-    if source.dtype == np.int8 and node.scale(source) != node.scale(node.output):
+    if source.dtype in _QUANTIZED and node.scale(source) != node.scale(node.output):
         raise node.refused("has another scale behind it than before it")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hemline.errors import ModelError
 from hemline.flatbuffer import Table
-from hemline.numpy_interpreter.fixed_point import Multiplier
+from hemline.numpy_interpreter.fixed_point import Multiplier, ShortMultiplier
 from hemline.tflite_reader import Operator, Quantization, Tensor
 
 # Above it, an array of float64 takes more than 512 MB. Sizes in a damaged file can be anything.
@@ -103,6 +103,8 @@ class Node:
         limits = np.iinfo(tensor.dtype)
         if quantization.is_per_channel or not limits.min <= zero_point <= limits.max:
             raise self.refused(f"has {tensor.name} with a quantization that no activation has")
+        if zero_point and tensor.dtype == np.int16:
+            raise self.refused(f"has {tensor.name} with a zero point", "int16 is symmetric")
         return Scale(np.float32(quantization.scales[0]), zero_point)
 
     def weight_scales(self, position: int, channels: int, axis: int) -> NDArray[np.float32]:
@@ -121,6 +123,13 @@ class Node:
         """The multiplier of a factor, or of one for each channel."""
         try:
             return Multiplier.from_real(real)
+        except ValueError as error:
+            raise self.refused(f"has scales that do not go together: {error}") from error
+
+    def short_multiplier(self, real: Any) -> ShortMultiplier:
+        """The same with 16 bits."""
+        try:
+            return ShortMultiplier.from_real(real)
         except ValueError as error:
             raise self.refused(f"has scales that do not go together: {error}") from error
 

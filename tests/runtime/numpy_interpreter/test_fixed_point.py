@@ -10,6 +10,7 @@ import pytest
 
 from hemline.numpy_interpreter.fixed_point import (
     Multiplier,
+    ShortMultiplier,
     rounded,
     rounding_doubling_high_mul,
     rounding_right_shift,
@@ -119,3 +120,24 @@ def test_rounding_is_that_of_c():
     for value in [0.5, 1.5, 2.5, 0.49999999999999994, 4503599627370495.5, 1e300, 0.0, 7.0]:
         assert float(rounded(value)) == float(half_away(Fraction(value)))
         assert float(rounded(-value)) == -float(half_away(Fraction(value)))
+
+
+def test_a_short_multiplier_is_the_long_one_with_16_bits_and_rounds_once():
+    random = np.random.default_rng(11)
+    reals = [0.0, 0.5, 1.0, 1 - 2.0**-40, 127.0, *np.exp(random.uniform(-15, 4, 60))]
+    values = random.integers(-(1 << 46), 1 << 46, 300)
+    long, short = Multiplier.from_real(reals), ShortMultiplier.from_real(reals)
+    got = short(values[:, None])
+    for place in range(len(reals)):
+        mantissa, shift = int(long.mantissa[place]), int(long.shift[place])
+        kept = min(math.floor(Fraction(mantissa, 1 << 16) + Fraction(1, 2)), (1 << 15) - 1)
+        factor = Fraction(kept, 1) / Fraction(2) ** (15 - shift)
+        exact = [math.floor(int(value) * factor + Fraction(1, 2)) for value in values]
+        assert got[:, place].tolist() == exact
+        assert float(factor) == pytest.approx(reals[place], rel=2**-14)
+
+
+def test_a_factor_that_is_too_large_for_the_short_kernels_is_refused():
+    ShortMultiplier.from_real(127.9)
+    with pytest.raises(ValueError, match="not below"):
+        ShortMultiplier.from_real([0.5, 128.0])
