@@ -44,7 +44,17 @@ def test_the_two_commands_are_there(target):
 
 def test_every_command_and_option_of_the_readme_exists():
     lines = re.findall(r"hemline (\w+)((?:[^`#\n|]|\|(?! ))*)", README)
-    commands = {"demo", "train", "convert", "parity", "classify", "inspect", "bench", "models"}
+    commands = {
+        "demo",
+        "train",
+        "convert",
+        "parity",
+        "classify",
+        "inspect",
+        "bench",
+        "models",
+        "doctor",
+    }
     used = {name for name, _ in lines if name in commands}
     assert used == commands
     for name in sorted(used):

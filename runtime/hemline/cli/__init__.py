@@ -27,8 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # The order of the help: the order in which one uses them.
-_ORDER = ("demo", "train", "convert", "parity", "classify", "inspect", "bench", "models")
-_OWN = ("parity", "classify", "inspect", "bench", "models")  # each is a module of this package
+_ORDER = ("demo", "train", "convert", "parity", "classify", "inspect", "bench", "models", "doctor")
+_OWN = (
+    "parity",
+    "classify",
+    "inspect",
+    "bench",
+    "models",
+    "doctor",
+)  # each is a module of this package
 _PLUGIN_GROUP = "hemline.commands"  # the rest is registered by the train and convert packages
 _EPILOG = "Start with: hemline demo. Help on a command: hemline COMMAND --help"
 
