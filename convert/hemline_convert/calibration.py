@@ -28,12 +28,18 @@ class CalibrationSet:
         targets: int64, (N,), the class of each.
         data: Name of the data set and split.
         pictures: Where each is in the data.
+        labels: Names of the classes; empty where they have none but their number.
     """
 
     tensors: NDArray[np.uint8]
     targets: NDArray[np.int64]
     data: str
     pictures: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+
+    def class_name(self, target: int) -> str:
+        """The name of a class, or else its number."""
+        return self.labels[target] if self.labels else str(target)
 
     @cached_property
     def sha256(self) -> str:
@@ -74,7 +80,8 @@ def choose_calibration_images(
             f"its training split must have at least {_MINIMUM_IMAGES} that are not in the other splits",
         )
     pictures = tuple(split.source(i) for i in indices)
-    return CalibrationSet(tensors, split.targets[indices], f"{dataset.name}/{_SPLIT}", pictures)
+    data = f"{dataset.name}/{_SPLIT}"
+    return CalibrationSet(tensors, split.targets[indices], data, pictures, split.labels)
 
 
 def balanced(targets: NDArray[np.int64], count: int) -> list[int]:
@@ -94,11 +101,12 @@ def balanced(targets: NDArray[np.int64], count: int) -> list[int]:
     return sorted(chosen)
 
 
-def recipe_entry(calibration: CalibrationSet) -> dict[str, Any]:
+def recipe_entry(calibration: CalibrationSet, manifest_sha256: str) -> dict[str, Any]:
     """What the card keeps of a calibration."""
     return {
         "data": calibration.data,
         "images": len(calibration.tensors),
         "tensors_sha256": calibration.sha256,
+        "manifest_sha256": manifest_sha256,
         "logit_range": "lowest runner-up to max",
     }

@@ -10,6 +10,7 @@ from hemline.cli.command import DONE, FAILED, Command
 from hemline.errors import ModelError, UserError
 from hemline.extras import require
 from hemline.printable import printable
+from hemline_convert.recipe import CALIBRATION_METHODS, QuantizationRecipe
 
 if TYPE_CHECKING:
     from hemline.parity.result import Gate
@@ -36,7 +37,16 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", help="fashion-mnist, or a folder: calibrates, and gives the golden pack"
     )
-    parser.add_argument("--calibration-images", type=int, default=500, metavar="N")
+    parser.add_argument(
+        "--calibration",
+        choices=CALIBRATION_METHODS,
+        help="how int8 takes the range of an activation from what the pictures do: the whole (min-max), "
+        "99.99 %% of the values (percentile), or the range of least error (mse, entropy); trained takes "
+        "those of hemline train --qat (default: auto, trained where there are any, else min-max)",
+    )
+    parser.add_argument(
+        "--calibration-images", type=int, metavar="N", help="pictures that calibrate (default: 500)"
+    )
     parser.add_argument("--golden-images", type=int, default=1000, metavar="N")
     parser.add_argument("--golden-data", help="data of the golden pack, if another than --data")
     parser.add_argument(
@@ -99,10 +109,13 @@ def _run(arguments: argparse.Namespace) -> int:
         calibration_images=arguments.calibration_images,
         golden_images=arguments.golden_images,
         golden_data=arguments.golden_data,
+        recipe=QuantizationRecipe(calibration=arguments.calibration or "auto"),
         stated=stated,
         gate=_gate(arguments),
         report=not arguments.no_report,
     )
+    if not config.needs_ranges:
+        _refuse_calibration(arguments)
     conversion = convert(config)
     if conversion.checked is not None:
         from hemline_convert.doctor import letter
@@ -114,6 +127,16 @@ def _run(arguments: argparse.Namespace) -> int:
         print()
     _report(conversion, config.out)
     return DONE
+
+
+def _refuse_calibration(arguments: argparse.Namespace) -> None:
+    """Where no file is calibrated, nothing may be said of how."""
+    for name in ("calibration", "calibration_images"):
+        if getattr(arguments, name) is not None:
+            raise UserError(
+                f"--{name.replace('_', '-')} is for files with int8 activations, and none is asked for",
+                "leave it out, or ask for one: --int8",
+            )
 
 
 def _gate(arguments: argparse.Namespace) -> Gate | None:

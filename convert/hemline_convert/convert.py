@@ -19,6 +19,7 @@ from hemline.parity.compare import DEFAULT_GATE
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
 from hemline.parity.result import Gate
 from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, choose_calibration_images
+from hemline_convert.calibration_manifest import MANIFEST_SUFFIX
 from hemline_convert.doctor import Checked, check
 from hemline_convert.file_factory import INT8_KINDS, INTEGER_KINDS, FileFactory
 from hemline_convert.golden_pack import make_golden_pack
@@ -43,7 +44,7 @@ class ConversionConfig:
         data: Name or folder of a data set: its training split calibrates, its test split (or
             validation split) becomes the golden pack. Needed for int8, unless the model's card has
             ranges that were trained with it.
-        calibration_images: How many pictures calibrate.
+        calibration_images: How many pictures calibrate; None for as many as are good.
         golden_images: How many pictures the golden pack holds at most.
         golden_data: Data set of the golden pack, if another than `data`.
         recipe: How int8 files are quantized.
@@ -58,7 +59,7 @@ class ConversionConfig:
     tflite: tuple[str, ...] = ("int8",)
     onnx: tuple[str, ...] = ("int8",)
     data: str | None = None
-    calibration_images: int = DEFAULT_IMAGES
+    calibration_images: int | None = None
     golden_images: int = DEFAULT_GOLDEN_IMAGES
     golden_data: str | None = None
     recipe: QuantizationRecipe = field(default_factory=QuantizationRecipe)
@@ -88,7 +89,8 @@ class Conversion:
     """What was written.
 
     Attributes:
-        files: The model files, the golden pack if there is one, and the report if one is asked for.
+        files: The model files, the manifest of the calibration and the golden pack if there are any, and the
+            report if one is asked for.
         card: The card that the files share, but for the quantization.
         notes: What the user should know.
         verdict: Of the report in one line; empty without one.
@@ -131,6 +133,12 @@ def convert(config: ConversionConfig) -> Conversion:
             _check_labels(dataset, card)
         if recipe.calibration != "trained":
             calibration = _calibration_set(config, card, dataset, golden)
+            notes += _left_aside(card)
+        elif config.calibration_images is not None:
+            raise UserError(
+                "the ranges were trained with the model (hemline train --qat), and no pictures calibrate",
+                "leave out --calibration-images, or choose a method, such as --calibration min-max",
+            )
     quantizer = StaticQuantizer(source, calibration)
     checked = None
     if config.gate is not None:
@@ -143,18 +151,23 @@ def convert(config: ConversionConfig) -> Conversion:
         recipe = checked.consultation.kept.recipe
         config, more = _as_kept(config, recipe)
         notes += more
-    contents = FileFactory(quantizer, card, recipe, golden).make(config.tflite, config.onnx)
+    factory = FileFactory(quantizer, card, recipe, golden)
+    contents = factory.make(config.tflite, config.onnx)
     files, verdict = [], ""
     for suffix, content in contents.items():
         path = config.out / f"{card.name}_{suffix}"
         atomic.write_bytes(path, content)
         files.append(path)
+    models = tuple(files)
+    if factory.manifest is not None:
+        files.append(config.out / f"{card.name}{MANIFEST_SUFFIX}")
+        atomic.write_bytes(files[-1], factory.manifest)
     if golden is not None:
         path = config.out / f"{card.name}{PACK_SUFFIX}"
         golden.save(path)
         if config.report:
             facts = measure_conversion(
-                files, golden, path.name, quantizer, recipe, config.gate or DEFAULT_GATE, checked
+                models, golden, path.name, quantizer, recipe, config.gate or DEFAULT_GATE, checked
             )
             verdict = facts.run.verdict
             files += [path, *_write_report(config.out / card.name, facts)]
@@ -198,9 +211,14 @@ def _calibration_set(
             "with one sub-folder per class; pictures of its training split are used",
         )
     exclude = golden.tensors if golden else None
-    return choose_calibration_images(
-        dataset, card.input, config.calibration_images, exclude=exclude
-    )
+    count = DEFAULT_IMAGES if config.calibration_images is None else config.calibration_images
+    return choose_calibration_images(dataset, card.input, count, exclude=exclude)
+
+
+def _left_aside(card: ModelCard) -> list[str]:
+    if not card.activation_ranges:
+        return []
+    return ["the ranges that were trained with the model are left aside for calibrated ones"]
 
 
 def _check_labels(dataset: Dataset, card: ModelCard) -> None:

@@ -21,6 +21,7 @@ from hemline_convert import (
     verify,
 )
 from hemline_convert.calibration import CalibrationSet, recipe_entry
+from hemline_convert.calibration_manifest import calibration_manifest, digest
 from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
 from hemline_convert.recipe import QuantizationRecipe
 from hemline_convert.static_quantizer import StaticQuantizer
@@ -32,7 +33,11 @@ _VERSIONED = ("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert", "tf2
 
 
 class FileFactory:
-    """Makes the files of one conversion; what several need is made once."""
+    """Makes the files of one conversion; what several need is made once.
+
+    Attributes:
+        manifest: Content of the calibration's manifest; None where nothing is calibrated.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,11 @@ class FileFactory:
         self._quantizer = quantizer
         self._samples = self._check_images(quantizer.calibration, golden)
         self._float: bytes | None = None
+        self.manifest: bytes | None = None
+        if quantizer.calibration is not None:
+            self.manifest = calibration_manifest(
+                quantizer.calibration, card, recipe.calibration, _versions()
+            )
 
     def make(self, tflite: tuple[str, ...], onnx: tuple[str, ...]) -> dict[str, bytes]:
         """The files of these kinds: content by the end of the file name, `int8.tflite`."""
@@ -127,13 +137,14 @@ class FileFactory:
         if recipe is not None:
             quantization["recipe"] = recipe
         if kind in INTEGER_KINDS:
-            quantization["calibration"] = (
-                recipe_entry(self._calibration)
-                if self._calibration is not None
-                else trained_ranges.recipe_entry()
-            )
+            quantization["calibration"] = self._calibration_entry()
         # Trained ranges are in the tensors of what is made with them, and of no use to the others.
         return self._card.replace(quantization=quantization, activation_ranges=())
+
+    def _calibration_entry(self) -> dict[str, Any]:
+        if self._calibration is None or self.manifest is None:
+            return trained_ranges.recipe_entry()
+        return recipe_entry(self._calibration, digest(self.manifest))
 
     def _check_images(
         self, calibration: CalibrationSet | None, golden: GoldenPack | None

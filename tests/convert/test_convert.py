@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def logits_of(made, name, pictures):
 
 
 def test_exactly_the_named_files_are_written_and_nothing_else(made):
-    others = ["paper_mediapipe.tflite", "paper.golden.npz"]
+    others = ["paper_mediapipe.tflite", "paper.calibration.json", "paper.golden.npz"]
     assert sorted(path.name for path in made.out.iterdir()) == sorted([*FILES, *others])
 
 
@@ -67,7 +68,9 @@ def test_the_card_keeps_which_pictures_calibrated_and_that_they_are_of_the_train
     calibration = load_model(made.out / "paper_int8.tflite").card.quantization["calibration"]
     assert calibration["data"] == "drawn/train"
     assert calibration["images"] == 100
-    assert len(calibration["tensors_sha256"]) == 64
+    manifest = (made.out / "paper.calibration.json").read_bytes()
+    assert calibration["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
+    assert calibration["tensors_sha256"] == json.loads(manifest)["tensors_sha256"]
 
 
 def test_both_int8_files_give_the_same_label_and_are_never_more_than_one_step_apart(made, pictures):

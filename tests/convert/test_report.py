@@ -197,7 +197,7 @@ def _facts_of(conversion, made):
 
     source = open_keras(made.model, StatedCard(name="paper"))
     calibration = choose_calibration_images(open_dataset("drawn"), source.card.input, 20)
-    *models, pack = conversion.files
+    *models, _, pack = conversion.files
     return measure_conversion(
         models,
         GoldenPack.load(pack),

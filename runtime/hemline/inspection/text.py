@@ -110,6 +110,17 @@ def _card_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if test:
         accuracy = f"{100 * test['accuracy']:.2f} % of {test['images']:,} test pictures"
         yield "accuracy", f"{accuracy}, measured with the float model"
+    calibration = card.quantization.get("calibration")
+    if isinstance(calibration, dict):
+        yield "calibrated", _calibration(calibration)
+
+
+def _calibration(entry: dict[str, object]) -> str:
+    words = f"{entry['images']} pictures of " if "images" in entry else ""
+    words += str(entry.get("data", "unknown"))
+    if "manifest_sha256" in entry:
+        words += f"; manifest SHA-256 {entry['manifest_sha256']}"
+    return words
 
 
 def _origin(quantization: dict[str, object]) -> str:
