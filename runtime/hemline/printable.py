@@ -14,3 +14,10 @@ def printable(text: str) -> str:
     return "".join(
         sign if sign.isprintable() or sign in " \n" else ascii(sign)[1:-1] for sign in text
     )
+
+
+def without_password(address: str) -> str:
+    """An address such as `rtsp://user:password@host/`, without what stands before the `@`."""
+    scheme, separator, rest = address.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"

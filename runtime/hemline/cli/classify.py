@@ -10,7 +10,7 @@ from hemline.batch import MAX_WORKERS, default_workers
 from hemline.card import InputSpec, ModelCard, Normalization
 from hemline.classifier import Classifier
 from hemline.cli.command import DONE, FAILED, Command, loading
-from hemline.cli.output import printing_sink, watching_sinks
+from hemline.cli.output import add_arguments, check, printing_sink, watching_sinks
 from hemline.cli.work import Work
 from hemline.errors import UserError
 from hemline.models import DEFAULT
@@ -58,6 +58,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, default=default_workers(), help="pictures read at the same time"
     )
     _add_frame_arguments(parser)
+    add_arguments(parser)
     foreign = parser.add_argument_group("for a model file without a card")
     foreign.add_argument("-l", "--labels", metavar="FILE", help="text file with a label a line")
     foreign.add_argument("--input-color", choices=("gray", "rgb"), help="what the model takes")
@@ -111,11 +112,13 @@ def _add_frame_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if bool(arguments.source) == (arguments.camera is not None):
+    if arguments.source and arguments.camera is not None:
+        raise UserError("sources and --camera both given", "give one of the two")
+    if not arguments.source and arguments.camera is None and arguments.serve is None:
         raise UserError(
-            "nothing to classify" if not arguments.source else "sources and --camera both given",
-            "give pictures, folders, videos or -, or else --camera",
+            "nothing to classify", "give pictures, folders, videos or -, or else --camera"
         )
+    check(arguments)
     if not 1 <= arguments.workers <= MAX_WORKERS:
         raise UserError(f"--workers is {arguments.workers}", f"it must be from 1 to {MAX_WORKERS}")
     if arguments.max_frames is not None and arguments.max_frames < 1:
@@ -126,12 +129,16 @@ def _run(arguments: argparse.Namespace) -> int:
     with_error = 0
     with contextlib.ExitStack() as stack:
         printed = stack.enter_context(contextlib.closing(printing_sink(arguments, classifier)))
-        sinks = watching_sinks(arguments, classifier, printed.tell, stack)
-        outcomes = work.outcomes(classifier, lambda: _classifier(arguments), printed.tell, sinks)
+        make = lambda: _classifier(arguments)  # noqa: E731
+        sinks = watching_sinks(arguments, classifier, make, printed.tell, stack)
+        outcomes = work.outcomes(classifier, make, printed.tell, sinks)
         with contextlib.closing(outcomes):
             for outcome in outcomes:
                 with_error += outcome.answer is None
                 printed.write(outcome)
+        if not any(sink.ended for sink in sinks):
+            for sink in sinks:
+                sink.stay()
     return FAILED if with_error else DONE
 
 

@@ -6,13 +6,42 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+from hemline.errors import UserError
 from hemline.sinks import CsvSink, JsonSink, PrintingSink, Sink, TextSink
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from hemline.classifier import Classifier
     from hemline.sources.frames import Tell
+    from hemline.web.state import Mode
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the sinks that take more than text."""
+    group = parser.add_argument_group("where else the answers go")
+    group.add_argument(
+        "--serve",
+        nargs="?",
+        const="",
+        metavar="HOST:PORT",
+        help="a page with the live picture, and an API (default: 127.0.0.1:8080; :8080 is the network)",
+    )
+    group.add_argument(
+        "--token",
+        help="what clients of --serve must know; better: HEMLINE_TOKEN in the environment",
+    )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse what has no use.
+
+    Raises:
+        UserError: An option says nothing without another one.
+    """
+    if arguments.token is not None and arguments.serve is None:
+        raise UserError("--token is given without --serve")
 
 
 def printing_sink(arguments: argparse.Namespace, classifier: Classifier) -> PrintingSink:
@@ -26,18 +55,32 @@ def printing_sink(arguments: argparse.Namespace, classifier: Classifier) -> Prin
 
 
 def watching_sinks(
-    arguments: argparse.Namespace,  # noqa: ARG001 - of the sinks that come next
-    classifier: Classifier,  # noqa: ARG001
-    tell: Tell,  # noqa: ARG001
-    stack: contextlib.ExitStack,  # noqa: ARG001
+    arguments: argparse.Namespace,
+    classifier: Classifier,
+    make: Callable[[], Classifier],
+    tell: Tell,
+    stack: contextlib.ExitStack,
 ) -> list[Sink]:
     """What takes every outcome, whatever is printed.
 
     Args:
         arguments: Of the command line.
         classifier: Whose answers they are.
+        make: Makes another of the same model.
         tell: Takes messages.
         stack: Closes the sinks.
     """
     sinks: list[Sink] = []
+
+    def add(sink: Sink) -> None:
+        sinks.append(stack.enter_context(contextlib.closing(sink)))
+
+    if arguments.serve is not None:
+        from hemline.sinks.web import WebSink
+
+        mode: Mode = (
+            "camera" if arguments.camera is not None else "files" if arguments.source else "api"
+        )
+        token = arguments.token
+        add(WebSink(arguments.serve, mode, classifier, make, token=token, tell=tell))
     return sinks

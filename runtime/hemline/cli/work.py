@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import sys
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from hemline.batch import classify_frames, classify_sources
@@ -37,6 +38,9 @@ _OVER_TIME = (
     "doubtful_below",
     "max_disk",
 )  # fmt: skip
+# A film that is slower to classify than to play, or has a gap, goes on from where it is.
+_LATE_S = 0.5
+_LONGEST_WAIT_S = 5.0
 # What says something only beside another option.
 _BESIDE = {
     "exec_timeout": "exec",
@@ -114,6 +118,8 @@ class Work:
                 told = telling_manager(outcomes)
                 stack.callback(told.close)
                 outcomes = told
+            if any(sink.at_own_speed for sink in sinks):
+                outcomes = _played(outcomes)
             if sinks:
                 outcomes = _written(outcomes, sinks)
             if any(getattr(self._arguments, name) not in (None, False) for name in _OVER_TIME):
@@ -219,6 +225,20 @@ class Work:
         return hook.Hook(
             self._arguments.exec, hook.DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s, tell
         )
+
+
+def _played(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """The frames of films no sooner than they are due; none is left out."""
+    start_s = 0.0
+    for outcome in outcomes:
+        timed = outcome.timed
+        if timed is not None and timed.wall_s is None:
+            early_s = start_s + timed.at_s - monotonic()
+            if timed.number == 0 or not -_LATE_S < early_s < _LONGEST_WAIT_S:
+                start_s = monotonic() - timed.at_s
+            elif early_s > 0:
+                sleep(early_s)
+        yield outcome
 
 
 def _written(outcomes: Iterable[Outcome], sinks: Sequence[Sink]) -> Iterator[Outcome]:

@@ -14,9 +14,11 @@ class Sink(ABC):
 
     Attributes:
         ended: The user wants no more, such as by closing a window.
+        at_own_speed: People watch, so films are to be played as fast as they were taken.
     """
 
     ended = False
+    at_own_speed = False
 
     @abstractmethod
     def write(self, outcome: Outcome) -> None:
@@ -25,6 +27,10 @@ class Sink(ABC):
         Raises:
             UserError: What it writes to cannot be written any more.
         """
+
+    def stay(self) -> None:
+        """All is classified: wait for as long as somebody may still want to see it."""
+        return
 
     def close(self) -> None:
         """Finish the output. Closing twice does no harm."""

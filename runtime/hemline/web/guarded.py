@@ -1,0 +1,138 @@
+"""What all handlers of the web preview share: who may come in, and how errors are told."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tornado.web import HTTPError, RequestHandler
+
+from hemline.web import pages
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hemline.card import ModelCard
+    from hemline.web.guard import Guard
+    from hemline.web.hub import Hub
+    from hemline.web.limits import Buckets, Limits, Slots
+    from hemline.web.state import State
+    from hemline.web.uploads import Desk
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": pages.NOTHING_POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Server": "hemline",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Shared(NamedTuple):
+    """What all handlers know."""
+
+    guard: Guard
+    limits: Limits
+    state: State
+    hub: Hub
+    desk: Desk
+    card: ModelCard
+    backend: str
+    uploads: Slots
+    requests: Buckets
+    wrong_tokens: Buckets
+    cookie: str
+
+
+class Guarded(RequestHandler):
+    """Lets a request through only if it may, and tells of errors in JSON."""
+
+    METHODS: tuple[str, ...] = ("GET", "HEAD")
+
+    def initialize(self, shared: Shared) -> None:
+        """Called by Tornado with what all handlers know."""
+        self.shared = shared
+
+    def set_default_headers(self) -> None:
+        """Nothing is cached, framed, or given to other sites."""
+        for name, value in _HEADERS.items():
+            self.set_header(name, value)
+
+    def prepare(self) -> None:
+        """Refuse what may not be, before anything is read or done."""
+        shared, request = self.shared, self.request
+        client = request.remote_ip or ""
+        if wait_s := shared.requests.wait_s(client):
+            self.refuse(429, "too many requests", retry_s=wait_s)
+            return
+        shared.requests.spend(client)
+        if wait_s := shared.wrong_tokens.wait_s(client):
+            self.refuse(429, "too many wrong tokens", retry_s=wait_s)
+        elif refusal := shared.guard.of_site(request.method or "", request.headers):
+            self.refuse(*refusal)
+        elif not shared.guard.knows_token(request.headers, self.get_cookie(shared.cookie)):
+            self.without_token()
+        elif request.method not in self.METHODS:
+            self.set_header("Allow", ", ".join(self.METHODS))
+            self.refuse(405, f"{request.path} takes {' and '.join(self.METHODS)}")
+
+    def without_token(self) -> None:
+        """Refuse, and count the wrong one if there was one."""
+        if "Authorization" in self.request.headers:
+            self.shared.wrong_tokens.spend(self.request.remote_ip or "")
+        self.set_header("WWW-Authenticate", "Bearer")
+        if "text/html" in self.request.headers.get("Accept", ""):
+            self.set_status(401)
+            self.give(pages.token_page())
+            return
+        self.refuse(401, "a token is needed: Authorization: Bearer …, or open /?token=… once")
+
+    def refuse(self, status: int, reason: str, *, retry_s: float | None = None) -> None:
+        """Answer with an error, and no more."""
+        if retry_s is not None:
+            self.set_header("Retry-After", str(max(1, math.ceil(retry_s))))
+        self.set_status(status)
+        self.give_json({"error": reason})
+
+    def give_json(self, content: dict[str, Any]) -> None:
+        """Answer with an object, and no more."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(content, ensure_ascii=False) + "\n")
+
+    def give(self, file: pages.File) -> None:
+        """Answer with a file, and no more."""
+        self.set_header("Content-Type", file.kind)
+        self.set_header("Content-Security-Policy", file.policy)
+        self.finish(file.content)
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """In JSON, without anything of the inside."""
+        self.refuse(status_code, self._reason)
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """A client's mistake is told to the client; ours is told with its traceback."""
+        if not isinstance(value, HTTPError):
+            super().log_exception(typ, value, tb)
+
+    def compute_etag(self) -> None:
+        """Nothing is cached, so nothing is compared."""
+        return
+
+
+class NotFound(Guarded):
+    """All other addresses."""
+
+    METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+
+    def prepare(self) -> None:
+        """Even that there is nothing is told to those alone who may know."""
+        super().prepare()
+        if not self._finished:
+            self.refuse(404, "there is nothing here; GET /api/info tells what runs here")

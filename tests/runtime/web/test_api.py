@@ -1,0 +1,309 @@
+"""What the API answers, and what it refuses before it decodes anything."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from hemline.batch import Outcome
+from hemline.web.limits import Buckets, Limits, Slots
+from hemline.web.uploads import size_of
+
+
+def encoded(suffix: str, size_wh: tuple[int, int], *settings: int) -> bytes:
+    width, height = size_wh
+    image = np.full((height, width, 3), (10, 200, 60), np.uint8)
+    good, content = cv2.imencode(suffix, image, settings)
+    assert good
+    return content.tobytes()
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A small PNG file that says it is large, and whose rows are all there."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(width // 8 + 1)) for _ in range(height)) + packer.flush()
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def test_a_picture_that_is_sent_is_answered_as_classify_json_answers_it(serve, hemline, garments):
+    served = serve(mode="api")
+    for path in garments[:4]:
+        told = served.ask("/api/classify", "POST", path.read_bytes())
+        assert told.status == 200
+        printed = json.loads(hemline("classify", path, "--json").stdout)
+        assert list(told.json) == list(printed)
+        for name in ("label", "confidence", "top", "model", "backend"):
+            assert told.json[name] == printed[name]
+        assert told.json["source"] == "upload"
+        assert set(told.json["latency_ms"]) == {"preprocess", "inference", "total"}
+
+
+def test_pictures_that_are_sent_at_the_same_time_do_not_mix(serve, classifier, garments):
+    served = serve(mode="api", limits=Limits(uploads=64))
+    expected = {path: classifier.classify_file(path).top for path in garments}
+    wrong = []
+
+    def send(path) -> None:
+        for _ in range(5):
+            top = served.ask("/api/classify", "POST", path.read_bytes()).json["top"]
+            if [entry["label"] for entry in top] != [label for label, _ in expected[path]]:
+                wrong.append(path)
+
+    threads = [threading.Thread(target=send, args=(path,)) for path in garments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_what_is_no_picture_or_a_damaged_one_is_told_and_nothing_breaks(serve, garments):
+    served = serve(mode="api")
+    whole = garments[0].read_bytes()
+    rng = np.random.default_rng(0)
+    for body, status in (
+        (b"", 415),
+        (b"hello", 415),
+        (b"%PDF-1.7", 415),
+        (b"GIF89a" + bytes(50), 415),
+        (bytes(1000), 415),
+        (rng.bytes(5000), 415),
+        (whole[:20], 415),  # no size in it yet
+        (whole[: len(whole) // 2], 422),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), 415),
+        (bomb(64, 64)[:60] + b"IEND", 422),
+    ):
+        reply = served.ask("/api/classify", "POST", body)
+        assert reply.status == status, (body[:20], reply)
+        assert "error" in reply.json
+        assert "Traceback" not in reply.json["error"]
+    form = served.ask(
+        "/api/classify", "POST", whole, Content_Type="multipart/form-data; boundary=x"
+    )
+    assert form.status == 415
+    assert "not a form" in form.json["error"]
+    assert served.ask("/api/classify", "POST", whole).status == 200
+
+
+def test_a_small_file_that_would_become_a_huge_picture_is_refused_by_its_header(serve):
+    served = serve(mode="api")
+    content = bomb(40_000, 20_000)
+    assert len(content) < 200_000
+    reply = served.ask("/api/classify", "POST", content)
+    assert reply.status == 413
+    assert "40000×20000" in reply.json["error"]
+    assert served.ask("/api/classify", "POST", bomb(400, 200)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("suffix", "settings"),
+    [
+        (".jpg", ()),
+        (".jpg", (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)),
+        (".png", ()),
+        (".webp", (cv2.IMWRITE_WEBP_QUALITY, 80)),
+        (".webp", (cv2.IMWRITE_WEBP_QUALITY, 101)),  # lossless
+    ],
+)
+def test_the_size_is_known_without_decoding(suffix, settings):
+    for size_wh in ((1, 1), (17, 300), (640, 480)):
+        assert size_of(encoded(suffix, size_wh, *settings)) == size_wh
+
+
+def test_the_size_of_an_extended_webp_is_known():
+    canvas = (1000 - 1).to_bytes(3, "little") + (2000 - 1).to_bytes(3, "little")
+    content = b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0" + canvas
+    assert size_of(content) == (1000, 2000)
+
+
+def test_an_upload_is_bounded_whether_it_says_its_length_or_not(serve):
+    served = serve(mode="api", limits=Limits(upload_bytes=10_000))
+    for size in (10_001, 70_000):
+        reply = served.ask("/api/classify", "POST", bytes(size))
+        assert reply.status == 413
+        assert "10000 bytes" in reply.json["error"]
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
+        connection.sendall(
+            b"POST /api/classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        sent = 0
+        try:
+            while sent < 50_000_000:
+                connection.sendall(b"1000\r\n" + bytes(4096) + b"\r\n")
+                sent += 4096
+        except OSError:
+            pass
+    assert sent < 50_000_000
+    assert served.ask("/healthz").status == 200
+
+
+def test_who_sends_pictures_while_others_are_classified_is_asked_to_come_again(serve, garments):
+    served = serve(mode="api", limits=Limits(uploads=1))
+    head = b"POST /api/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port)) as slow:
+        slow.sendall(head + b"x")
+        while (
+            reply := served.ask("/api/classify", "POST", garments[0].read_bytes())
+        ).status == 200:
+            time.sleep(0.01)
+        assert reply.status == 503
+        assert int(reply.headers["Retry-After"]) >= 1
+    end = time.monotonic() + 60  # the slow one is gone, and its place is free
+    while served.ask("/api/classify", "POST", garments[0].read_bytes()).status != 200:
+        assert time.monotonic() < end
+
+
+def test_requests_of_one_address_are_bounded(serve):
+    served = serve(limits=Limits(requests_per_s=0.01, burst=3))
+    replies = [served.ask("/healthz") for _ in range(4)]
+    assert [reply.status for reply in replies] == [200, 200, 200, 429]
+    assert int(replies[-1].headers["Retry-After"]) > 1
+
+
+def test_a_bucket_fills_up_again_and_their_number_is_bounded():
+    buckets = Buckets(per_s=1000, burst=1)
+    buckets.spend("a")
+    assert buckets.wait_s("b") == 0
+    time.sleep(0.005)
+    assert buckets.wait_s("a") == 0
+    for number in range(5000):
+        buckets.spend(str(number))
+    assert len(buckets._levels) == 1024
+    slots = Slots(1)
+    assert (slots.take(), slots.take()) == (True, False)
+
+
+def test_connections_are_bounded_and_silent_ones_are_closed(serve):
+    served = serve(limits=Limits(connections=3, idle_s=1))
+    idle = [socket.create_connection(("127.0.0.1", served.port), timeout=60) for _ in range(3)]
+    idle[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: local")  # and never goes on
+    time.sleep(0.1)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as fourth:
+        head = fourth.recv(1000)
+    assert head.startswith(b"HTTP/1.1 503")
+    assert b"Retry-After" in head
+    for connection in idle:
+        assert connection.recv(1000) == b""
+        connection.close()
+    assert served.ask("/healthz").status == 200
+
+
+def test_info_tells_what_runs_here(serve, classifier):
+    told = serve().ask("/api/info").json
+    assert told["model"] == "paper"
+    assert told["labels"] == list(classifier.card.labels)
+    assert told["input"] == {"size_wh": [28, 28], "color": "gray"}
+    assert told["mode"] == "camera"
+    assert told["needs_token"] is False
+
+
+def test_latest_tells_the_latest_answer_and_how_things_go(serve, frame):
+    served = serve()
+    assert served.ask("/api/latest").json["label"] is None
+    for number in range(5):
+        served.show(frame, number, dropped=2 * number)
+    told = served.ask("/api/latest").json
+    expected = served.classifier.classify(frame)
+    assert (told["label"], told["frame"], told["source"]) == (expected.label, 4, "camera")
+    assert (told["frames"], told["dropped"], told["errors"]) == (5, 8, 0)
+    assert told["frames_per_s"] > 0
+    assert told["state"] == "running"
+    assert 0 <= told["age_s"] < 60
+    assert served.ask("/api/latest", "HEAD").body == b""
+
+
+def test_neither_passwords_nor_folders_are_told(serve):
+    served = serve(mode="files")
+    for source, shown in (
+        ("rtsp://user:secret@cam.local:554/a", "rtsp://cam.local:554/a"),
+        ("http://cam.local/a@b", "http://cam.local/a@b"),
+        ("/home/me/secret/a.jpg", "a.jpg"),
+        ("/dev/video0", "video0"),
+        ("-", "-"),
+    ):
+        served.sink.write(Outcome(source, None, None, f"{source} is cut off"))
+        reply = served.ask("/api/latest")
+        assert reply.json["source"] == shown
+        assert reply.json["error"] == f"{shown} is cut off"
+        assert b"secret" not in reply.body
+
+
+def test_metrics_are_what_prometheus_reads(serve, frame):
+    served = serve()
+    for number in range(3):
+        served.show(frame, number, dropped=1)
+    served.sink.write(Outcome("a.jpg", None, None, "a.jpg is cut off"))
+    reply = served.ask("/metrics")
+    assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = {
+        family.name: family for family in text_string_to_metric_families(reply.body.decode())
+    }
+    label = served.classifier.classify(frame).label
+    values = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+    assert values["hemline_frames_total", label] == 3
+    assert values["hemline_errors_total",] == 1
+    assert values["hemline_dropped_frames",] == 1
+    assert values["hemline_latency_seconds_count", "total"] == 3
+    assert values["hemline_latency_seconds_sum", "inference"] > 0
+    assert (
+        values["hemline_latency_seconds_sum", "inference"]
+        < values["hemline_latency_seconds_sum", "total"]
+    )
+    assert families["hemline_frames"].type == "counter"
+    assert families["hemline_latency_seconds"].type == "summary"
+
+
+def test_labels_with_quotes_and_line_ends_survive_in_metrics():
+    from hemline.web.metrics import exposition
+    from hemline.web.state import Counts
+
+    evil = 'a "quoted"\\\nlabel Größe'
+    text = exposition(
+        Counts(1, 0, 0, {evil: 7}, 0.0, 0.0, 0.0), fps=0, uptime_s=1, viewers=0, model="m"
+    )
+    (family,) = [f for f in text_string_to_metric_families(text) if f.name == "hemline_frames"]
+    assert family.samples[0].labels == {"label": evil}
+    assert family.samples[0].value == 7
+
+
+def test_health_is_bad_when_the_camera_gives_no_frames(serve, frame, monkeypatch):
+    monkeypatch.setattr("hemline.web.state._SILENT_S", 0.2)
+    served = serve()
+    served.show(frame, 0)
+    assert served.ask("/healthz").json == {"status": "ok"}
+    time.sleep(0.3)
+    reply = served.ask("/healthz")
+    assert reply.status == 503
+    assert reply.json["status"] == "no frames"
+    served.show(frame, 1)
+    assert served.ask("/healthz").status == 200
+
+
+def test_a_change_of_the_clock_changes_nothing(serve, frame, monkeypatch):
+    served = serve()
+    served.show(frame, 0)
+    now = time.time()
+    for jump in (-1e6, 1e6):
+        monkeypatch.setattr(time, "time", lambda jump=jump: now + jump)
+        served.show(frame, 1)
+        assert 0 <= served.ask("/api/latest").json["age_s"] < 60
+        assert served.ask("/healthz").status == 200
