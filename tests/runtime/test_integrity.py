@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from hemline.card import ModelCard
 from hemline.errors import CardError, ModelError
 from hemline.integrity import _tflite, must_be_unaltered, network_sha256
 from hemline.modelfile import load_model
 from hemline.models import source_path_of
 from hemline.onnxcard import CARD_CRC_PROPERTY, card_crc32, read_onnx_card
 from hemline.parity.golden import GoldenPack
-from hemline.zipcard import CARD_MEMBER
+from hemline.zipcard import CARD_MEMBER, read_zip_card
 
 NEEDLE = "altered after its conversion"
 
@@ -98,6 +99,11 @@ def test_the_refusal_says_what_happened_and_what_to_do(hemline, paper_tflite, pi
     assert NEEDLE in done.stderr
     assert "copy the file again" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_shipped_float_model_states_its_checksum(keras_source):
+    card = ModelCard.from_json(read_zip_card("m.keras", keras_source))
+    assert card.network_sha256 == network_sha256("m.keras", keras_source)
 
 
 @pytest.mark.parametrize("suffix", ["tflite", "onnx"])
