@@ -21,6 +21,13 @@ Resize = Literal["pad", "stretch", "crop"]
 Foreground = Literal["as-is", "light-on-dark"]
 Output = Literal["logits", "probabilities"]
 
+# Which kind of value the fields of a card have, in words too, and their names.
+_KINDS: tuple[tuple[type | tuple[type, ...], str, tuple[str, ...]], ...] = (
+    (str, "text", ("name", "version", "source_sha256", "golden_sha256", "network_sha256")),
+    ((list, tuple), "a list", ("labels", "activation_ranges")),
+    (dict, "an object", ("training", "quantization")),
+)
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -123,6 +130,7 @@ class ModelCard:
     output: Output = "logits"
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         object.__setattr__(self, "labels", tuple(self.labels))
         object.__setattr__(self, "activation_ranges", tuple(self.activation_ranges))
         if not self.name or "/" in self.name:
@@ -140,12 +148,20 @@ class ModelCard:
             raise CardError(
                 f"rejection threshold is {self.rejection_threshold}", "it must be from 0 to 1"
             )
-        if not isinstance(self.network_sha256, str):
-            raise CardError(
-                f"the checksum of the network is {self.network_sha256!r}",
-                "it must be text of 64 hexadecimal digits, or left out",
-            )
         _one_of("output", self.output, Output)
+
+    def _check_kinds(self) -> None:
+        """JSON can hold anything in the place of anything, and what reads a field relies on its kind."""
+        for kinds, words, names in _KINDS:
+            for name in names:
+                value = getattr(self, name)
+                if not isinstance(value, kinds):
+                    raise CardError(f"the card's {name} is {value!r}", f"it must be {words}")
+        if not all(isinstance(entry, dict) for entry in self.activation_ranges):
+            raise CardError(
+                f"the card's activation_ranges are {self.activation_ranges!r}",
+                "each must be an object",
+            )
 
     def to_json(self) -> str:
         """The card as indented JSON, the same text for the same card."""
@@ -169,6 +185,8 @@ class ModelCard:
         """
         try:
             content = json.loads(text)
+            # What Python's JSON reads and nobody can write again: NaN, infinity, halves of a character.
+            json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
             if content["format"] != CARD_FORMAT:
                 raise CardError(
                     f"the card is of format {content['format']!r}, this hemline reads {CARD_FORMAT}",

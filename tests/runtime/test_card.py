@@ -53,10 +53,16 @@ def test_the_tensor_shape_is_height_before_width():
         ("labels", ["a", ""], "empty"),  # an answer must have a name
         ("labels", ["a", "a"], "same"),  # which of the two?
         ("labels", [1, 2], "usable labels"),  # numbers are no names
-        ("labels", None, "cannot be read"),  # JSON null
-        ("network_sha256", None, "64 hexadecimal digits"),  # JSON null is no checksum
+        ("labels", None, "must be a list"),  # JSON null
+        ("labels", "ab", "must be a list"),  # a text has letters, and no labels
+        ("labels", ["a", "\ud800"], "cannot be read"),  # half a character
+        ("network_sha256", None, "must be text"),  # JSON null is no checksum
+        ("golden_sha256", True, "must be text"),  # its beginning is shown
+        ("training", 5, "must be an object"),  # what is in it is looked up
+        ("training", {"loss": math.inf}, "cannot be read"),  # no other JSON knows it
+        ("activation_ranges", [1, 2], "each must be an object"),
         ("temperature", 0, "positive"),  # logits are divided by it
-        ("temperature", math.nan, "positive"),  # Python's JSON knows NaN
+        ("temperature", math.nan, "cannot be read"),  # Python's JSON knows NaN
         ("rejection_threshold", 1.5, "from 0 to 1"),  # a probability
         ("rejection_threshold", "high", "cannot be read"),  # not a number
         ("normalization", {"scale": 0, "zero_point": 0}, "positive"),  # would blot out the picture
