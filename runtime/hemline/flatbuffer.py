@@ -76,6 +76,8 @@ class Table:
         self._fields_at = at - file.number("i", at)
         self._fields_bytes = file.number("H", self._fields_at)
         table_bytes = file.number("H", self._fields_at + 2)
+        if self._fields_bytes % 2:  # of which each reader makes something else
+            raise file.damaged("a list of fields has an odd size")
         file.must_hold(self._fields_at, self._fields_bytes)
         file.must_hold(at, table_bytes)
         file.spend(4 + table_bytes)

@@ -159,12 +159,14 @@ class Network:
 
     @cached_property
     def peak(self) -> Peak | None:
-        """The largest sum of tensors that are alive at once; None where a size is not known.
+        """The largest sum of tensors that are alive at once; None where a size is not known, or nothing runs.
 
         A computed tensor is alive from the operator that makes it to the last that reads it, the
         inputs from the start, the outputs to the end; operators run in the file's order, none
         writes over its input, and nothing else is kept: scratch memory of kernels comes on top.
         """
+        if not self.operators:  # of a damaged file
+            return None
         constant = self._constants()
         alive: dict[str, tuple[int, int]] = dict.fromkeys(map(self.in_memory, self.inputs), (0, 0))
         for index, operator in enumerate(self.operators):
@@ -184,9 +186,7 @@ class Network:
                 return None
             for index in range(first, end + 1):
                 sums[index] += size
-        return max(
-            (Peak(n, i) for i, n in enumerate(sums)), key=lambda p: p.size_bytes, default=None
-        )
+        return max((Peak(n, i) for i, n in enumerate(sums)), key=lambda p: p.size_bytes)
 
     def _constants(self) -> set[str]:
         """Keys of what is in the file, or is computed of nothing else, and so when it is loaded."""

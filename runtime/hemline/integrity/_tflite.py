@@ -231,9 +231,10 @@ class _Walk:
         if listed_at < 0:
             raise _outside()
         listed_bytes, table_bytes = _TWO_U16(self._content, listed_at)
-        count = (listed_bytes - 4) // 2
-        if count < 0:
+        # Of an odd size other readers take one field more.
+        if listed_bytes < 4 or listed_bytes % 2:
             raise _outside()
+        count = (listed_bytes - 4) // 2
         starts = struct.unpack_from(f"<{count}H", self._content, listed_at + 4)
         if max(starts, default=0) >= table_bytes:
             raise _outside()
