@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from hemline import backends, models
 from hemline.backends import open_backend
@@ -210,3 +212,39 @@ def test_the_keras_source_is_a_backend_and_gives_the_golden_scores(pack):
     assert path is not None
     scores = logits(open_backend(path), pack.tensors[:100])
     assert np.abs(scores - pack.scores[:100]).max() < 1e-3
+
+
+def with_another_reshape(path: Path) -> bytes:
+    """A file without a card that loads and cannot be run: it reshapes to another size."""
+    if path.suffix == ".onnx":
+        import onnx
+
+        model = onnx.load(path)
+        del model.metadata_props[:]
+        node = next(node for node in model.graph.node if node.name == "columns12")
+        shape = next(value for value in model.graph.initializer if value.name == node.input[1])
+        sizes = onnx.numpy_helper.to_array(shape) * np.array([1, 1, 5, 1])
+        shape.CopyFrom(onnx.numpy_helper.from_array(sizes, shape.name))
+        return model.SerializeToString()
+    model = schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
+    graph = model.subgraphs[0]
+    codes = [model.operatorCodes[op.opcodeIndex].builtinCode for op in graph.operators]
+    reshape = graph.operators[codes.index(schema.BuiltinOperator.RESHAPE)]
+    reshape.inputs[1] = graph.inputs[0]  # the picture is taken for the shape
+    builder = flatbuffers.Builder(1 << 18)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.mark.parametrize("name", ["paper_tflite", "paper_onnx"])
+def test_a_model_that_a_runtime_loads_and_cannot_run_is_refused_in_words(
+    name, request, pack, tmp_path
+):
+    source = request.getfixturevalue(name)
+    if source.suffix == ".onnx":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnx")
+    path = tmp_path / source.name
+    path.write_bytes(with_another_reshape(source))
+    with pytest.raises(ModelError, match="cannot be run by"):
+        open_backend(path).logits(pack.tensors[0][None])

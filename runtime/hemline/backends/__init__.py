@@ -14,6 +14,7 @@ from importlib import import_module
 
 from hemline.backends._base import Backend, TensorSpec
 from hemline.errors import ModelError, UserError
+from hemline.integrity import has_checksum
 
 __all__ = [
     "Backend",
@@ -87,12 +88,18 @@ def open_backend(
 
     Raises:
         UserError: There is no such backend, or it is not installed.
-        ModelError: The file cannot be read, is no model, or the backend does not run its kind.
+        ModelError: The file cannot be read, is no model, the backend does not run its kind, or it has no
+            checksum and makes its runtime crash.
     """
     check_num_threads(num_threads)
     file = os.fspath(path)
     name = _chosen(file, backend)
-    return _class_of(name)(file, _content(file), num_threads)
+    make, content = _class_of(name), _content(file)
+    if make.can_crash and not has_checksum(file, content):
+        from hemline.backends.trial import must_survive
+
+        must_survive(f"{file}: {name}", lambda: make(file, content, num_threads).try_out())
+    return make(file, content, num_threads)
 
 
 def check_num_threads(num_threads: int) -> None:

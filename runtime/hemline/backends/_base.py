@@ -31,6 +31,7 @@ class Backend(ABC):
         name: The name that `--backend` takes.
         suffixes: The file endings it runs.
         module: The module that must be installed for it.
+        can_crash: Whether a damaged file could end the process, and not just raise an exception.
         can_be_forked: Whether a loaded model runs on in a forked process.
         version: Version of the library that runs the model.
         card_json: The model card inside the file, or None.
@@ -42,6 +43,7 @@ class Backend(ABC):
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     module: ClassVar[str]
+    can_crash: ClassVar[bool] = True
     can_be_forked: bool = False
 
     version: str
@@ -60,6 +62,10 @@ class Backend(ABC):
     @abstractmethod
     def run(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """One inference on a tensor of exactly the input's shape and type; the raw output tensor."""
+
+    def try_out(self) -> None:
+        """One inference on a black picture."""
+        self.run(np.zeros(self.input.shape, self.input.dtype))
 
     def feed(self, normalization: Normalization) -> None:
         """Say what pixels mean to the network; only used where the input is not uint8."""
@@ -101,3 +107,16 @@ class Backend(ABC):
             f"the model's input is {self.input.dtype}",
             "hemline feeds uint8, int8 or float32 images",
         )
+
+
+def cannot_run(name: str, version: str, error: Exception) -> ModelError:
+    """What to raise where a runtime loads a model and then fails to run it."""
+    return ModelError(
+        f"the model cannot be run by {name} {version}: {first_line(error)}",
+        "the file is damaged, or needs another runtime: copy or convert the model again",
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The reason that a runtime gives, without what follows it."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hemline.backends._base import Backend, TensorSpec
+from hemline.backends._base import Backend, TensorSpec, cannot_run, first_line
 from hemline.errors import ModelError
 from hemline.integrity import must_be_unaltered
 from hemline.quiet import holding_back_stderr
@@ -37,13 +37,13 @@ class TfliteBackend(Backend):
                     model_content=content, num_threads=num_threads
                 )
                 self._interpreter.allocate_tensors()
+            inputs = self._interpreter.get_input_details()
+            outputs = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{path} cannot be loaded by {self.name} {self.version}: {_first_line(error)}",
+                f"{path} cannot be loaded by {self.name} {self.version}: {first_line(error)}",
                 "the file is damaged, or needs a newer runtime: convert it again or update",
             ) from error
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
         self.can_be_forked = self._is_light and num_threads == 1  # so it has no threads to lose
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
@@ -61,7 +61,10 @@ class TfliteBackend(Backend):
     def run(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """One inference; the returned array is the caller's."""
         self._interpreter.set_tensor(self._input_index, tensor)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:  # of files without a checksum, which may hold anything
+            raise cannot_run(self.name, self.version, error) from error
         output: NDArray[Any] = self._interpreter.get_tensor(self._output_index)
         return output
 
@@ -83,7 +86,3 @@ def _spec(details: dict[str, Any]) -> TensorSpec:
     scale, zero_point = details["quantization"]
     shape = tuple(int(n) for n in details["shape"])
     return TensorSpec(shape, np.dtype(details["dtype"]), float(scale), int(zero_point))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -19,6 +19,7 @@ class NumpyBackend(Backend):
     """`hemline.numpy_interpreter`. Its speed does not depend on `num_threads`."""
 
     name = "numpy"
+    can_crash = False
     can_be_forked = True
     suffixes = (".tflite",)
     module = "numpy"

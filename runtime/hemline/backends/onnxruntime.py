@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hemline.backends._base import Backend, TensorSpec
+from hemline.backends._base import Backend, TensorSpec, cannot_run, first_line
 from hemline.errors import ModelError
 from hemline.integrity import must_be_unaltered
 from hemline.onnxcard import read_onnx_card
@@ -43,7 +43,12 @@ class OnnxRuntimeBackend(Backend):
 
     def run(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """One inference; the returned array is the caller's."""
-        output: NDArray[Any] = self._session.run(self._output_names, {self._input_name: tensor})[0]
+        try:
+            output: NDArray[Any] = self._session.run(
+                self._output_names, {self._input_name: tensor}
+            )[0]
+        except Exception as error:  # as in `open_session`; of files without a checksum
+            raise cannot_run(self.name, self.version, error) from error
         return output
 
 
@@ -70,7 +75,7 @@ def open_session(path: str, content: bytes, num_threads: int) -> tuple[Any, str]
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class but this
         raise ModelError(
-            f"{path} cannot be loaded by onnxruntime {ort.__version__}: {_reason(error)}",
+            f"{path} cannot be loaded by onnxruntime {ort.__version__}: {first_line(error)}",
             "the file is damaged, no ONNX model, or needs a newer runtime: convert it again",
         ) from error
     return session, ort.__version__
@@ -104,8 +109,3 @@ def _spec(path: str, value: Any) -> TensorSpec:
             "deployable models have a static batch of 1: export it so, or use hemline convert",
         )
     return TensorSpec(tuple(value.shape), np.dtype(_TYPES[value.type]))
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

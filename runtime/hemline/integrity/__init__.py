@@ -65,6 +65,15 @@ def stated_sha256(card_json: str | None) -> str:
     return stated if isinstance(stated, str) else ""
 
 
+def has_checksum(path: str, content: bytes) -> bool:
+    """Whether a file has a card that states the checksum of its network, right or wrong."""
+    if path.endswith(".onnx"):
+        from hemline.onnxcard import read_onnx_card as read_card
+    else:
+        from hemline.zipcard import read_zip_card as read_card
+    return bool(stated_sha256(read_card(path, content)))
+
+
 def must_be_unaltered(path: str, content: bytes, card_json: str | None) -> None:
     """Refuse a file whose network is not the one that its card was written for.
 
