@@ -8,7 +8,8 @@ the format came with which operator set (onnx/docs/Versioning.md).
 
 What is said here was tried with the files of the paper's network: tflite-runtime 2.7 to 2.14, LiteRT 1.0 to
 2.3, TensorFlow 1.14, 2.2 and 2.4, and ONNX Runtime 0.1.4 to 1.32, on x86-64. From 1.2 on ONNX Runtime
-refuses an operator set or format newer than its own, by this very table up to operator set 21.
+refuses an operator set or format newer than its own, by this very table; from operator set 22 and format 11
+on the table has what the releases 1.18 to 1.32 refused and ran.
 """
 
 from __future__ import annotations
@@ -97,9 +98,23 @@ _FIRST_LITERT = "2.17"  # the release of TensorFlow Lite that LiteRT began from
 # format: a runtime that knows the one knows the other.
 _ONNXRUNTIME = {
     8: "0.1.4", 9: "0.3", 10: "0.4", 11: "1.0", 12: "1.3", 13: "1.6", 14: "1.8", 15: "1.9",
-    16: "1.11", 17: "1.12", 18: "1.14", 19: "1.15", 20: "1.17", 21: "1.18",
+    16: "1.11", 17: "1.12", 18: "1.14", 19: "1.15", 20: "1.17", 21: "1.18", 22: "1.21", 23: "1.23",
+    24: "1.24", 25: "1.24", 26: "1.25", 27: "1.32",
 }  # fmt: skip
-_OPSET_OF_FORMAT = {3: 8, 4: 9, 5: 10, 6: 11, 7: 12, 8: 15, 9: 19, 10: 21}
+_OPSET_OF_FORMAT = {
+    3: 8,
+    4: 9,
+    5: 10,
+    6: 11,
+    7: 12,
+    8: 15,
+    9: 19,
+    10: 21,
+    11: 23,
+    12: 24,
+    13: 25,
+    14: 27,
+}
 
 
 @dataclass(frozen=True)

@@ -232,7 +232,18 @@ def test_float16_and_filters_on_float_pictures_need_more_than_their_operators_sa
 
 
 @pytest.mark.parametrize(
-    ("opset", "ir", "oldest"), [(13, 7, "1.6"), (13, 8, "1.9"), (17, 8, "1.12"), (99, 8, None)]
+    ("opset", "ir", "oldest"),
+    [
+        (13, 7, "1.6"),
+        (13, 8, "1.9"),
+        (17, 8, "1.12"),
+        (22, 10, "1.21"),
+        (21, 11, "1.23"),
+        (21, 12, "1.24"),
+        (26, 13, "1.25"),
+        (27, 14, "1.32"),
+        (99, 8, None),
+    ],
 )
 def test_the_oldest_onnx_runtime_knows_the_operator_set_and_the_format(opset, ir, oldest):
     assert needs_of_onnx({"": opset}, ir)[0].oldest == oldest
