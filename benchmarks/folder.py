@@ -21,6 +21,7 @@ from hemline.images import read_image
 from hemline.sources import expand
 
 TARGET = Target("at least", 0.8)
+MADE_SIZE_WH = (400, 533)
 
 
 def main() -> int:
@@ -28,10 +29,14 @@ def main() -> int:
     parser = _measure.parser(__doc__ or "", rounds=7, warm_up=1)
     parser.add_argument("--pictures", type=_measure.positive, default=2000, help="JPEGs to make")
     parser.add_argument(
-        "--size", type=_measure.size_wh, default=(400, 533), help="of each, WIDTHxHEIGHT"
+        "--size", type=_measure.size_wh, help="of each, WIDTHxHEIGHT; made ones have 400x533"
     )
-    parser.add_argument("--quality", type=int, default=85, help="of the JPEGs")
-    parser.add_argument("--folder", type=Path, help="JPEGs of your own instead, --pictures at most")
+    parser.add_argument("--quality", type=int, default=85, help="of the JPEGs that are written")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="JPEGs of your own instead, --pictures at most; with --size written anew in that size",
+    )
     parser.add_argument(
         "--workers", type=_measure.positive, default=default_workers(), help="threads of each side"
     )
@@ -87,19 +92,24 @@ def measure(arguments: argparse.Namespace) -> list[Comparison]:
 
 def make_pictures(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """Write the pictures, each with a seed of its own."""
+    size_wh = arguments.size or MADE_SIZE_WH
 
     def make(number: int) -> str:
         name = str(folder / f"{number:05d}.jpg")
-        image = _measure.photo(number, arguments.size)
+        image = _measure.photo(number, size_wh)
         cv2.imwrite(name, image, [cv2.IMWRITE_JPEG_QUALITY, arguments.quality])
         return name
 
     with ThreadPoolExecutor(arguments.workers) as pool:
         names = list(pool.map(make, range(arguments.pictures)))
-    kilobytes = sum(Path(name).stat().st_size for name in names) / len(names) / 1e3
-    width, height = arguments.size
-    print(f"{len(names)} JPEGs of {width}×{height}, {kilobytes:.0f} kB each on average\n")
+    width, height = size_wh
+    print(f"{len(names)} JPEGs of {width}×{height}, {kilobytes_each(names)} kB each on average\n")
     return names
+
+
+def kilobytes_each(names: list[str]) -> int:
+    """The mean size of files."""
+    return round(sum(Path(name).stat().st_size for name in names) / len(names) / 1e3)
 
 
 def copied_pictures(folder: Path, arguments: argparse.Namespace) -> list[str]:
@@ -113,10 +123,17 @@ def copied_pictures(folder: Path, arguments: argparse.Namespace) -> list[str]:
     count = min(arguments.pictures, len(found))
     names = []
     for number in range(count):
-        name = folder / f"{number:05d}.jpg"
-        shutil.copy(found[number * len(found) // count], name)
+        name, original = folder / f"{number:05d}.jpg", found[number * len(found) // count]
+        if arguments.size is None:
+            shutil.copy(original, name)
+        else:
+            image = cv2.resize(read_image(original), arguments.size, interpolation=cv2.INTER_CUBIC)
+            cv2.imwrite(str(name), image, [cv2.IMWRITE_JPEG_QUALITY, arguments.quality])
         names.append(str(name))
-    print(f"{count} of the {len(found)} JPEGs in {arguments.folder}\n")
+    print(
+        f"{count} of the {len(found)} JPEGs in {arguments.folder}, {kilobytes_each(names)} kB each on "
+        "average\n"
+    )
     return names
 
 
