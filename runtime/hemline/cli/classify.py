@@ -139,7 +139,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if not any(sink.ended for sink in sinks):
             for sink in sinks:
                 sink.stay()
-    return FAILED if with_error else DONE
+    return FAILED if with_error or any(sink.incomplete for sink in sinks) else DONE
 
 
 def _classifier(arguments: argparse.Namespace) -> Classifier:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hemline.classifier import Classifier
+    from hemline.sinks.mqtt import MqttSink
     from hemline.sources.frames import Tell
     from hemline.web.state import Mode
 
@@ -31,6 +34,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--token",
         help="what clients of --serve must know; better: HEMLINE_TOKEN in the environment",
+    )
+    _add_mqtt_arguments(parser)
+
+
+def _add_mqtt_arguments(parser: argparse.ArgumentParser) -> None:
+    mqtt = parser.add_argument_group(
+        "for MQTT", "User and password: HEMLINE_MQTT_USERNAME, HEMLINE_MQTT_PASSWORD (or …_FILE)."
+    )
+    mqtt.add_argument(
+        "--mqtt", metavar="URL", help="publish to mqtt://host[:port]/topic or mqtts://…"
+    )
+    mqtt.add_argument(
+        "--mqtt-interval",
+        type=float,
+        metavar="SECONDS",
+        help="between frames with the same label; 0: every frame (default: 1)",
+    )
+    mqtt.add_argument(
+        "--mqtt-qos", type=int, choices=(0, 1), help="1: the broker acknowledges (default: 1)"
+    )
+    mqtt.add_argument("--mqtt-client-id", metavar="ID", help="default: a new one each time")
+    mqtt.add_argument(
+        "--mqtt-discovery",
+        action="store_const",
+        const="homeassistant",
+        help="have Home Assistant find the sensor",
     )
 
 
@@ -83,4 +112,30 @@ def watching_sinks(
         )
         token = arguments.token
         add(WebSink(arguments.serve, mode, classifier, make, token=token, tell=tell))
+    if arguments.mqtt is not None:
+        sinks.append(stack.enter_context(_mqtt_sink(arguments, classifier, tell)))
     return sinks
+
+
+def _mqtt_sink(arguments: argparse.Namespace, classifier: Classifier, tell: Tell) -> MqttSink:
+    from hemline.extras import require
+
+    require(("paho",), "mqtt", "--mqtt")
+    from hemline.mqtt.broker import broker_of
+    from hemline.sinks import mqtt
+
+    interval_s = arguments.mqtt_interval
+    if arguments.on_change:
+        interval_s = math.inf
+    elif interval_s is None:
+        interval_s = mqtt.DEFAULT_INTERVAL_S
+    return mqtt.MqttSink(
+        broker_of(arguments.mqtt, os.environ),
+        classifier.card,
+        classifier.backend.name,
+        qos=mqtt.DEFAULT_QOS if arguments.mqtt_qos is None else arguments.mqtt_qos,
+        interval_s=interval_s,
+        client_id=arguments.mqtt_client_id or "",
+        discovery_prefix=arguments.mqtt_discovery,
+        tell=tell,
+    )

@@ -38,6 +38,7 @@ _OVER_TIME = (
     "doubtful_below",
     "max_disk",
 )  # fmt: skip
+_FOR_FRAMES = (*_OVER_TIME, "mqtt_interval")
 # A film that is slower to classify than to play, or has a gap, goes on from where it is.
 _LATE_S = 0.5
 _LONGEST_WAIT_S = 5.0
@@ -46,6 +47,10 @@ _BESIDE = {
     "exec_timeout": "exec",
     "doubtful_below": "save_doubtful",
     "max_disk": "save_doubtful",
+    "mqtt_interval": "mqtt",
+    "mqtt_qos": "mqtt",
+    "mqtt_client_id": "mqtt",
+    "mqtt_discovery": "mqtt",
 }
 
 
@@ -82,17 +87,25 @@ class Work:
                     f"--{name} is given without --camera",
                     "files have a size of their own; of frames on standard input state --stdin too",
                 )
-        for name in _OVER_TIME:
+        for name in _FOR_FRAMES:
             if getattr(arguments, name) in (None, False):
                 continue
-            option = f"--{name.replace('_', '-')}"
             if arguments.camera is None and not kinds & {"video", "stream", "sequence"}:
                 raise UserError(
-                    f"{option} is for many frames of one thing", "give a camera, stream or video"
+                    f"{_option(name)} is for many frames of one thing",
+                    "give a camera, stream or video",
                 )
-            beside = _BESIDE.get(name)
-            if beside is not None and getattr(arguments, beside) is None:
-                raise UserError(f"{option} is given without --{beside.replace('_', '-')}")
+        for name, beside in _BESIDE.items():
+            if getattr(arguments, name) is not None and getattr(arguments, beside) is None:
+                raise UserError(
+                    f"{_option(name)} is given without {_option(beside)}",
+                    f"give {_option(beside)} too, or leave it out",
+                )
+        if arguments.on_change and arguments.mqtt_interval is not None:
+            raise UserError(
+                "--on-change and --mqtt-interval are both given",
+                "with --on-change only new labels are published: leave the interval out",
+            )
 
     def outcomes(
         self,
@@ -248,3 +261,7 @@ def _written(outcomes: Iterable[Outcome], sinks: Sequence[Sink]) -> Iterator[Out
         yield outcome
         if any(sink.ended for sink in sinks):
             return
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

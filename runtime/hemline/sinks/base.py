@@ -15,10 +15,12 @@ class Sink(ABC):
     Attributes:
         ended: The user wants no more, such as by closing a window.
         at_own_speed: People watch, so films are to be played as fast as they were taken.
+        incomplete: Not everything has arrived where it should; known when it is closed.
     """
 
     ended = False
     at_own_speed = False
+    incomplete = False
 
     @abstractmethod
     def write(self, outcome: Outcome) -> None:
