@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _NEEDED = ("tensorflow", "keras", "ai_edge_quantizer", "ai_edge_litert", "tf2onnx", "onnx")
 
-_TFLITE_KINDS = ("float32", "float16", "dynamic_range", "int8", "mediapipe")
+_TFLITE_KINDS = ("float32", "float16", "dynamic_range", "int8", "w8a16", "mediapipe", "int8_io")
+# Not part of --all: slow, and not for every network, the one; for few programs the other.
+_ON_REQUEST = ("w8a16", "int8_io")
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +35,25 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     kinds.add_argument("--onnx", action="store_true", help="float32 ONNX")
     kinds.add_argument("--all", action="store_true", help="all of these")
+    kinds.add_argument(
+        "--w8a16",
+        action="store_true",
+        help="TFLite with int8 weights and int16 activations: nearer to the float model than int8, and many "
+        "times slower; not in --all",
+    )
+    kinds.add_argument(
+        "--int8-io",
+        action="store_true",
+        help="the int8 TFLite with int8 in and out, for microcontrollers; not in --all",
+    )
     kinds.add_argument("--no-onnx", action="store_true", help="leave the int8 ONNX out of --int8")
     parser.add_argument(
         "--data", help="fashion-mnist, or a folder: calibrates, and gives the golden pack"
+    )
+    parser.add_argument(
+        "--per-tensor",
+        action="store_true",
+        help="give the weights of a layer one scale, for hardware that knows no scale per channel",
     )
     parser.add_argument(
         "--calibration",
@@ -88,6 +106,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from hemline.cli.classify import read_labels
     from hemline_convert.convert import ConversionConfig, convert
     from hemline_convert.keras_source import StatedCard
+    from hemline_convert.recipe import QuantizationRecipe
 
     model, name = _source(arguments.model)
     tflite, onnx = _kinds(arguments)
@@ -109,7 +128,10 @@ def _run(arguments: argparse.Namespace) -> int:
         calibration_images=arguments.calibration_images,
         golden_images=arguments.golden_images,
         golden_data=arguments.golden_data,
-        recipe=QuantizationRecipe(calibration=arguments.calibration or "auto"),
+        recipe=QuantizationRecipe(
+            calibration=arguments.calibration or "auto",
+            granularity="tensor" if arguments.per_tensor else "channel",
+        ),
         stated=stated,
         gate=_gate(arguments),
         report=not arguments.no_report,
@@ -171,7 +193,7 @@ def _source(name: str) -> tuple[Path, str | None]:
 
 def _kinds(arguments: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:
     chosen = {name for name in (*_TFLITE_KINDS, "onnx")
-              if getattr(arguments, name) or arguments.all}  # fmt: skip
+              if getattr(arguments, name) or (arguments.all and name not in _ON_REQUEST)}  # fmt: skip
     if not chosen:
         chosen = {"int8"}
     tflite = tuple(kind for kind in _TFLITE_KINDS if kind in chosen)

@@ -39,7 +39,8 @@ class ConversionConfig:
     Attributes:
         model: The `.keras` file.
         out: Folder for the files.
-        tflite: Kinds of TFLite files, of `float32`, `float16`, `dynamic_range`, `int8`, `mediapipe`.
+        tflite: Kinds of TFLite files, of `float32`, `float16`, `dynamic_range`, `int8`, `w8a16`,
+            `mediapipe`, `int8_io`.
         onnx: Kinds of ONNX files, of `float32`, `int8`.
         data: Name or folder of a data set: its training split calibrates, its test split (or
             validation split) becomes the golden pack. Needed for int8, unless the model's card has
@@ -47,7 +48,7 @@ class ConversionConfig:
         calibration_images: How many pictures calibrate; None for as many as are good.
         golden_images: How many pictures the golden pack holds at most.
         golden_data: Data set of the golden pack, if another than `data`.
-        recipe: How int8 files are quantized.
+        recipe: How int8 files are quantized, and w8a16 ones but for the bits of the activations.
         stated: What the user says of a model without a card.
         gate: Where given, the doctor examines the int8 network, mends it where it fails, and nothing is
             written that does not pass.
@@ -72,7 +73,12 @@ class ConversionConfig:
             raise UserError("nothing to make", "choose one or more of --int8, --float32, …")
         if self.golden_images < 1:
             raise UserError(f"--golden-images is {self.golden_images}", "it must be at least 1")
-        if self.gate is not None and (self.data is None or not self.needs_ranges):
+        if self.recipe.granularity == "tensor" and not self.needs_ranges:
+            raise UserError(
+                "--per-tensor is for files with integer activations, and none is asked for",
+                "give --int8 too, or leave --per-tensor out",
+            )
+        if self.gate is not None and (self.data is None or not self._has_int8):
             raise UserError(
                 "--max-drop and --min-agreement need an int8 file and pictures to measure it on",
                 "give --int8 and --data, the data that the model was trained on",
@@ -82,6 +88,10 @@ class ConversionConfig:
     def needs_ranges(self) -> bool:
         """Whether a file with quantized activations is asked for."""
         return not set(INTEGER_KINDS).isdisjoint((*self.tflite, *self.onnx))
+
+    @property
+    def _has_int8(self) -> bool:
+        return not set(INT8_KINDS).isdisjoint((*self.tflite, *self.onnx))
 
 
 @dataclass(frozen=True)
@@ -187,9 +197,7 @@ def _as_kept(
     if kind not in tflite:
         tflite = (*tflite, kind)
     onnx = tuple(k for k in config.onnx if k != "int8")
-    note = (
-        f"no int8 file was written, TFLite, ONNX or MediaPipe: none passes; {kind} is TFLite only"
-    )
+    note = f"no int8 file was written, whatever was asked for: none passes; {kind} is TFLite only"
     return replace(config, tflite=tflite, onnx=onnx), [note]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -26,7 +27,7 @@ from hemline_convert.onnx_from_tflite import onnx_from_int8_tflite
 from hemline_convert.recipe import QuantizationRecipe
 from hemline_convert.static_quantizer import StaticQuantizer
 
-INT8_KINDS = ("int8", "mediapipe")
+INT8_KINDS = ("int8", "mediapipe", "int8_io")
 INTEGER_KINDS = (*INT8_KINDS, "w8a16", "mixed")
 _CHECKED_IMAGES = 100  # on which the files are compared with each other before they are written
 _VERSIONED = ("tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert", "tf2onnx", "onnx")
@@ -63,7 +64,7 @@ class FileFactory:
         """The files of these kinds: content by the end of the file name, `int8.tflite`."""
         contents: dict[str, bytes] = {}
         for kind in tflite:
-            make = self._mediapipe if kind == "mediapipe" else self._tflite
+            make = {"mediapipe": self._mediapipe, "int8_io": self._int8_io}.get(kind, self._tflite)
             contents[f"{kind}.tflite"] = make(kind)
         for kind in onnx:
             contents[f"{kind}.onnx"] = self._onnx(kind)
@@ -72,7 +73,7 @@ class FileFactory:
     def _tflite(self, kind: str) -> bytes:
         card = self._card_for(kind)
         if kind in INTEGER_KINDS:
-            bare = self._int8_tflite()
+            bare = self._quantizer.deployable(self._recipe_for(kind))
         elif kind == "float32":
             bare = self._float_tflite()
         elif kind == "float16":
@@ -87,14 +88,24 @@ class FileFactory:
             verify.verify_same_as_float(name, backend, self._samples, reference)
         return content
 
+    def _int8_io(self, kind: str) -> bytes:
+        card = self._card_for(kind)
+        content = tflite_file.described(self._quantizer.integer_only(self._recipe), card)
+        name = f"{card.name}_{kind}.tflite"
+        backend = verify.verify_tflite(name, content, kind, card)
+        verify.verify_same_logits(name, backend, self._int8_logits(card), self._samples)
+        return content
+
+    def _int8_logits(self, card: ModelCard) -> NDArray[np.float32]:
+        """What the int8 TFLite file answers to the samples."""
+        name, content = f"{card.name}_int8.tflite", tflite_file.described(self._int8_tflite(), card)
+        backend = verify.verify_tflite(name, content, "int8", card)
+        return np.array([backend.logits(tensor[None]) for tensor in self._samples])
+
     def _mediapipe(self, kind: str) -> bytes:
         card = self._card_for(kind)
-        int8 = self._int8_tflite()
-        twin = verify.verify_tflite(
-            f"{card.name}_int8.tflite", tflite_file.described(int8, card), "int8", card
-        )
-        logits = np.array([twin.logits(tensor[None]) for tensor in self._samples])
-        content = mediapipe_file.mediapipe_tflite(int8, card)
+        logits = self._int8_logits(card)
+        content = mediapipe_file.mediapipe_tflite(self._int8_tflite(), card)
         own_card = mediapipe_file.card_for_mediapipe(card)
         content = tflite_file.described(content, own_card)
         name = f"{card.name}_{kind}.tflite"
@@ -127,10 +138,16 @@ class FileFactory:
     def _int8_tflite(self) -> bytes:
         return self._quantizer.deployable(self._recipe)
 
+    def _recipe_for(self, kind: str) -> QuantizationRecipe:
+        """The recipe of an integer file: `w8a16` may be made beside the others, and has its own."""
+        if kind != "w8a16":
+            return self._recipe
+        return replace(self._recipe, activation_bits=16, float_layers=())
+
     def _card_for(self, kind: str) -> ModelCard:
         quantization: dict[str, Any] = {"kind": kind, "versions": _versions()}
         recipe = {
-            **dict.fromkeys(INTEGER_KINDS, self._recipe.to_json()),
+            **{integer: self._recipe_for(integer).to_json() for integer in INTEGER_KINDS},
             "float16": quantize.FLOAT16_RECIPE,
             "dynamic_range": quantize.DYNAMIC_RANGE_RECIPE,
         }.get(kind)

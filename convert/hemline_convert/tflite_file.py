@@ -182,7 +182,9 @@ def described(content: bytes, card: ModelCard) -> bytes:
     model.metadata = []
     for name, data in data_of.items():
         _add_metadata(model, name, data)
-    _add_metadata(model, _METADATA_NAME.encode(), list(metadata_buffer(card)))
+    is_int8 = dtype_of(graph.tensors[graph.inputs[0]]) == np.int8
+    metadata = metadata_buffer(card, has_int8_ends=is_int8)
+    _add_metadata(model, _METADATA_NAME.encode(), list(metadata))
     packed = pack(model)
     checksum = network_sha256(f"{card.name}.tflite", packed)
     return packed + _archive(card.replace(network_sha256=checksum))

@@ -25,14 +25,14 @@ _COLOR_SPACE = {"rgb": 1, "gray": 2}  # ColorSpaceType
 Field = tuple[int, str, Any]  # slot, kind, value
 
 
-def metadata_buffer(card: ModelCard) -> bytes:
-    """`ModelMetadata` for a classifier that takes uint8 pixels."""
+def metadata_buffer(card: ModelCard, *, has_int8_ends: bool = False) -> bytes:
+    """`ModelMetadata` for a classifier that takes uint8 pixels, or int8 and gives int8."""
     builder = flatbuffers.Builder(1024)
     subgraph = _table(
         builder,
         [
-            (2, "offset", _vector(builder, [_input(builder, card)])),
-            (3, "offset", _vector(builder, [_output(builder, card)])),
+            (2, "offset", _vector(builder, [_input(builder, card, has_int8_ends)])),
+            (3, "offset", _vector(builder, [_output(builder, card, has_int8_ends)])),
         ],
     )
     root = _table(
@@ -49,26 +49,27 @@ def metadata_buffer(card: ModelCard) -> bytes:
     return bytes(builder.Output())
 
 
-def _input(builder: Any, card: ModelCard) -> int:
-    """TensorMetadata of the picture; the pixels go in as they are: mean 0, deviation 1."""
+def _input(builder: Any, card: ModelCard, is_int8: bool) -> int:
+    """TensorMetadata of the picture; the pixels go in as they are, mean 0, or as int8, mean 128."""
+    pixels = "pixels 0 to 255 less 128" if is_int8 else "pixels 0 to 255"
     image = _table(builder, [(0, "byte", _COLOR_SPACE[card.input.color])])
     content = _table(builder, [(0, "byte", _IMAGE_PROPERTIES), (1, "offset", image)])
-    means = _floats(builder, [0.0] * card.input.channels)
+    means = _floats(builder, [128.0 if is_int8 else 0.0] * card.input.channels)
     deviations = _floats(builder, [1.0] * card.input.channels)
     options = _table(builder, [(0, "offset", means), (1, "offset", deviations)])
     unit = _table(builder, [(0, "byte", _NORMALIZATION_OPTIONS), (1, "offset", options)])
     stats = _table(
         builder,
         [
-            (0, "offset", _floats(builder, [255.0] * card.input.channels)),
-            (1, "offset", _floats(builder, [0.0] * card.input.channels)),
+            (0, "offset", _floats(builder, [127.0 if is_int8 else 255.0] * card.input.channels)),
+            (1, "offset", _floats(builder, [-128.0 if is_int8 else 0.0] * card.input.channels)),
         ],
     )
     return _table(
         builder,
         [
             (0, "offset", builder.CreateString("image")),
-            (1, "offset", builder.CreateString("The picture to classify, pixels 0 to 255")),
+            (1, "offset", builder.CreateString(f"The picture to classify, {pixels}")),
             (3, "offset", content),
             (4, "offset", _vector(builder, [unit])),
             (5, "offset", stats),
@@ -76,7 +77,7 @@ def _input(builder: Any, card: ModelCard) -> int:
     )
 
 
-def _output(builder: Any, card: ModelCard) -> int:
+def _output(builder: Any, card: ModelCard, is_int8: bool) -> int:
     """TensorMetadata of the logits or probabilities, with the file that names them.
 
     The description names the classes too: Netron shows it, and does not show that file.
@@ -85,6 +86,8 @@ def _output(builder: Any, card: ModelCard) -> int:
         "logits": "Softmax of these gives the confidence",
         "probabilities": "The confidence in each class, 0 to 1",
     }[card.output]
+    if is_int8:
+        meaning = "Dequantized, these are logits, and softmax of those gives the confidence"
     classes = ", ".join(card.labels[:_DESCRIBED_CLASSES])
     if len(card.labels) > _DESCRIBED_CLASSES:
         classes += ", …"

@@ -1,8 +1,4 @@
-"""Every file is opened again before it is written, and must be what its name claims.
-
-A converter that leaves an operator in float writes a file that runs, is named int8, and is none. Here it
-is refused, with the operator's name.
-"""
+"""Every file is opened again before it is written, and must be what its name claims."""
 
 from __future__ import annotations
 
@@ -17,13 +13,13 @@ from hemline.backends import Backend
 from hemline.backends.litert import LiteRtBackend
 from hemline.backends.onnxruntime import OnnxRuntimeBackend
 from hemline.card import ModelCard
-from hemline.errors import ModelError
 from hemline.scores import softmax
 from hemline_convert import tflite_file
+from hemline_convert.float_network import WEIGHTED
+from hemline_convert.operator_types import must_have_types, not_as_claimed
 
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _ROUNDED_ONCE = {
-    *_WEIGHTED,
+    *WEIGHTED,
     "MAX_POOL_2D",
     "AVERAGE_POOL_2D",
     "RESHAPE",
@@ -31,15 +27,6 @@ _ROUNDED_ONCE = {
     "PAD",
     "QUANTIZE",
     "DEQUANTIZE",
-}
-_WEIGHT_TYPES = {
-    "float32": np.float32,
-    "float16": np.float16,
-    "dynamic_range": np.int8,
-    "int8": np.int8,
-    "mediapipe": np.int8,
-    "w8a16": np.int8,
-    "mixed": np.int8,  # but for the layers that the card names
 }
 # Largest difference to Keras in the logits that a float32 file may have: float arithmetic in another
 # order differs by about 1e-5 of the largest logit.
@@ -54,74 +41,9 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
         ModelError: It is not what `kind` claims; nothing must be written then.
     """
     backend = LiteRtBackend(name, content, 1)
-    _verify_edges(name, backend, card)
-    model = tflite_file.unpack(content)
-    graph = model.subgraphs[0]
-    usual = np.dtype(_WEIGHT_TYPES[kind])
-    in_float = _float_layers(name, kind, model, card)
-    producers = {int(out): op for op in graph.operators for out in op.outputs}
-    for operator in graph.operators:
-        what = tflite_file.operator_name(model, operator)
-        if what in _WEIGHTED:
-            index = int(operator.inputs[1])
-            if kind == "float16" and index in producers:  # widened by a DEQUANTIZE
-                index = int(producers[index].inputs[0])
-            got = tflite_file.dtype_of(graph.tensors[index])
-            stays = tflite_file.layer_name(model, operator) in in_float
-            if got != (np.dtype(np.float32) if stays else usual):
-                what = tflite_file.operator_and_layer(model, operator)
-                raise _not_as_claimed(name, kind, f"the weights of a {what}, are {got}")
-    if kind in ("int8", "mediapipe"):
-        _verify_int8_operators(name, model, with_softmax=kind == "mediapipe")
-    if kind == "w8a16":
-        _verify_int16_operators(name, model)
+    _verify_edges(name, backend, card, np.int8 if kind == "int8_io" else None)
+    must_have_types(name, tflite_file.unpack(content), kind, card)
     return backend
-
-
-def _float_layers(name: str, kind: str, model: Any, card: ModelCard) -> tuple[str, ...]:
-    """The layers that the card says are in float, all of which must be there."""
-    stated = tuple(card.quantization.get("recipe", {}).get("float_layers", ()))
-    there = {tflite_file.layer_name(model, operator) for operator in model.subgraphs[0].operators}
-    if (kind == "mixed") != bool(stated) or not there.issuperset(stated):
-        raise _not_as_claimed(name, kind, f"its card says that in float are: {stated or 'none'}")
-    return stated
-
-
-def _verify_int16_operators(name: str, model: Any) -> None:
-    """Weighted operators must take and give int16."""
-    graph = model.subgraphs[0]
-    for operator in graph.operators:
-        if tflite_file.operator_name(model, operator) in _WEIGHTED:
-            ends = (operator.inputs[0], operator.outputs[0])
-            types = {tflite_file.dtype_of(graph.tensors[index]) for index in ends}
-            if types != {np.dtype(np.int16)}:
-                what = tflite_file.operator_and_layer(model, operator)
-                raise _not_as_claimed(name, "w8a16", f"an activation of {what}, is not int16")
-
-
-def _verify_int8_operators(name: str, model: Any, *, with_softmax: bool) -> None:
-    """Only the operators at the ends may know other types.
-
-    An operator that is left in float stands between a DEQUANTIZE and a QUANTIZE; it is the one to be named.
-    """
-    graph = model.subgraphs[0]
-    ends: tuple[str, ...] = ("QUANTIZE", "DEQUANTIZE")
-    outer = {int(index) for index in (*graph.inputs, *graph.outputs)}
-    last = graph.operators[-1]
-    if with_softmax and tflite_file.operator_name(model, last) == "SOFTMAX":
-        ends = (*ends, "SOFTMAX")
-        outer.add(int(last.inputs[0]))
-    for operator in sorted(
-        graph.operators, key=lambda o: tflite_file.operator_name(model, o) in ends
-    ):
-        what = tflite_file.operator_name(model, operator)
-        for index in [*operator.inputs, *operator.outputs]:
-            if index < 0 or (what in ends and int(index) in outer):
-                continue
-            got = tflite_file.dtype_of(graph.tensors[index])
-            if got not in (np.int8, np.int32, np.bool_):
-                what = tflite_file.operator_and_layer(model, operator)
-                raise _not_as_claimed(name, "int8", f"a tensor of {what}, is {got}")
 
 
 def verify_onnx(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:
@@ -137,28 +59,43 @@ def verify_onnx(name: str, content: bytes, kind: str, card: ModelCard) -> Backen
         for value in node.input[:2]:
             source = producers.get(value)
             if source is None or source.op_type != "DequantizeLinear":
-                raise _not_as_claimed(name, kind, f"{value}, an input of {node.op_type}, is float")
+                raise not_as_claimed(name, kind, f"{value}, an input of {node.op_type}, is float")
             # The weights, or where it is an activation, its zero point: both must be int8.
             typed = source.input[0] if source.input[0] in types else source.input[2]
             if types[typed] not in (np.int8, np.uint8):
-                raise _not_as_claimed(name, kind, f"{source.input[0]} is {types[typed]}")
+                raise not_as_claimed(name, kind, f"{source.input[0]} is {types[typed]}")
     return backend
 
 
-def _verify_edges(name: str, backend: Backend, card: ModelCard) -> None:
+def _verify_edges(name: str, backend: Backend, card: ModelCard, both: Any = None) -> None:
+    """Check shapes, types and card; `both` is the type of both ends, if not uint8 in and float32 out."""
     edges = (backend.input.shape, backend.input.dtype, backend.output.shape, backend.output.dtype)
     wanted = (
         card.input.tensor_shape,
-        np.dtype(np.uint8),
+        np.dtype(both or np.uint8),
         (1, len(card.labels)),
-        np.dtype(np.float32),
+        np.dtype(both or np.float32),
     )
     if edges != wanted:
-        raise _not_as_claimed(name, "deployable", f"its edges are {edges} instead of {wanted}")
+        raise not_as_claimed(name, "deployable", f"its edges are {edges} instead of {wanted}")
+    if both is not None:
+        _verify_int8_pixels(name, backend, card)
     # That the checksum is right is what the backend looks at before it loads the file.
     written = None if backend.card_json is None else ModelCard.from_json(backend.card_json)
     if written is None or not written.network_sha256 or written.replace(network_sha256="") != card:
-        raise _not_as_claimed(name, "self-describing", "its card does not come back as written")
+        raise not_as_claimed(name, "self-describing", "its card does not come back as written")
+
+
+def _verify_int8_pixels(name: str, backend: Backend, card: ModelCard) -> None:
+    """An int8 input must be pixel − 128 to the last bit, which is what clients put in."""
+    got = (backend.input.scale, backend.input.zero_point)
+    normalization = card.normalization
+    if got != (float(np.float32(normalization.scale)), normalization.zero_point - 128):
+        raise not_as_claimed(
+            name,
+            "int8_io",
+            f"its input has the scale and zero point {got}, and not those of pixel − 128",
+        )
 
 
 def verify_same_as_float(
@@ -179,7 +116,7 @@ def verify_same_as_float(
     error = float(np.abs(candidate - reference).max())
     limit = _FLOAT_TOLERANCE * max(1.0, float(np.abs(reference).max()))
     if not error <= limit:  # also where it is not a number
-        raise _not_as_claimed(
+        raise not_as_claimed(
             name, "float32", f"a logit differs from Keras' by {error:.3g}, more than {limit:.3g}"
         )
 
@@ -203,12 +140,34 @@ def verify_same_quantized_network(
     for tensor in tensors:
         error = float(np.abs(tflite.logits(tensor[None]) - other.logits(tensor[None])).max())
         if not error <= (allowed + 0.01) * step:
-            raise _not_as_claimed(
+            raise not_as_claimed(
                 name,
                 "int8",
                 f"a logit is {error / step:.1f} steps away from the TFLite file's, and at most "
                 f"{allowed} can be rounding",
             )
+
+
+def verify_same_logits(
+    name: str, backend: Backend, logits: NDArray[np.float32], tensors: NDArray[np.uint8]
+) -> None:
+    """Check the file with int8 ends against the logits of the int8 file: they are the same to the last bit.
+
+    Args:
+        name: Of the file.
+        backend: The file, opened.
+        logits: float32, (N, classes), of the int8 TFLite file on the same tensors.
+        tensors: uint8, (N, H, W, C).
+
+    Raises:
+        ModelError: A logit differs.
+    """
+    candidate = np.array([backend.logits(tensor[None]) for tensor in tensors])
+    if not np.array_equal(candidate, logits):
+        error = float(np.abs(candidate - logits).max())
+        raise not_as_claimed(
+            name, "the int8 network", f"a logit differs from the int8 file's by {error:.3g}"
+        )
 
 
 def verify_same_probabilities(
@@ -235,7 +194,7 @@ def verify_same_probabilities(
     candidate = np.concatenate([backend.run(picture[None]) for picture in pixels])
     error = float(np.abs(candidate - softmax(logits, temperature)).max())
     if not error <= _PROBABILITY_TOLERANCE:
-        raise _not_as_claimed(
+        raise not_as_claimed(
             name, "the int8 network", f"a probability differs from the int8 file's by {error:.3g}"
         )
 
@@ -259,10 +218,3 @@ def steps_apart(content: bytes) -> int:
     model = tflite_file.unpack(content)
     kinds = {tflite_file.operator_name(model, o) for o in model.subgraphs[0].operators}
     return 1 if kinds <= _ROUNDED_ONCE else 8
-
-
-def _not_as_claimed(name: str, claim: str, finding: str) -> ModelError:
-    return ModelError(
-        f"{name} is refused, because it would not be {claim}: {finding}",
-        "no file was written; a layer that cannot be converted is best replaced in the model",
-    )

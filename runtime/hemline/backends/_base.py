@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -67,6 +68,11 @@ class Backend(ABC):
         """One inference on a black picture."""
         self.run(np.zeros(self.input.shape, self.input.dtype))
 
+    @cached_property
+    def _int8_pixels(self) -> NDArray[np.uint8]:
+        """Room for the pixels of an int8 input; runtimes copy what they are given."""
+        return np.empty(self.input.shape, np.uint8)
+
     def feed(self, normalization: Normalization) -> None:
         """Say what pixels mean to the network; only used where the input is not uint8."""
         self._normalization = normalization
@@ -102,7 +108,8 @@ class Backend(ABC):
             shifted = pixels.astype(np.float32) - np.float32(self._normalization.zero_point)
             return shifted * np.float32(self._normalization.scale)
         if self.input.dtype == np.int8:
-            return (pixels.astype(np.int16) - 128).astype(np.int8)
+            # In two's complement, pixel − 128 is the pixel with its highest bit flipped.
+            return np.bitwise_xor(pixels, 128, out=self._int8_pixels).view(np.int8)
         raise ModelError(
             f"the model's input is {self.input.dtype}",
             "hemline feeds uint8, int8 or float32 images",
