@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hemline.inspection.network import Network, Tensor
+from hemline.inspection.tflite_micro import refusals_of_tflite_micro, remark_of_tflite_micro
 
 _MEDIAPIPE_REMARK = (
     "it stretches pictures to the input's size: give it square ones, or a region_of_interest"
@@ -73,7 +74,11 @@ def clients_of_tflite(
             tuple(_opencv(network)),
             "it wants pixels as float32, (1, channels, height, width)",
         ),
-        Client("microcontrollers (int8 in, out)", tuple(_microcontroller(network, image, answer))),
+        Client(
+            "TFLite Micro (microcontrollers)",
+            tuple(refusals_of_tflite_micro(network)),
+            remark_of_tflite_micro(network),
+        ),
     ]
 
 
@@ -99,12 +104,3 @@ def _litert_js(image: Tensor, answer: Tensor) -> list[str]:
 def _opencv(network: Network) -> list[str]:
     quantized = any(tensor.scales for tensor in network.tensors.values())
     return ["quantized networks fail to load or to run in OpenCV 5.0"] if quantized else []
-
-
-def _microcontroller(network: Network, image: Tensor, answer: Tensor) -> list[str]:
-    refusals = []
-    if (image.type_name, answer.type_name) != ("INT8", "INT8"):
-        refusals.append("the input and the output must be int8")
-    if not network.is_fully_int8:
-        refusals.append("it is not int8 throughout")
-    return refusals

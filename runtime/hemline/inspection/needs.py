@@ -88,6 +88,15 @@ UNPACK 1.11 1.14 2.2 2.3
 """.split("\n")
     if line
 }
+# The version from which on an operator takes int16 activations (`op_version.cc` there).
+_INT16_VERSIONS = {
+    "ADD": 3, "AVERAGE_POOL_2D": 3, "BATCH_MATMUL": 3, "CONCATENATION": 3, "CONV_2D": 4,
+    "DEPTHWISE_CONV_2D": 5, "DEQUANTIZE": 3, "FULLY_CONNECTED": 7, "GATHER": 4, "LEAKY_RELU": 2,
+    "LOGISTIC": 3, "MAXIMUM": 4, "MAX_POOL_2D": 3, "MEAN": 3, "MINIMUM": 4, "MIRROR_PAD": 3, "MUL": 4,
+    "PACK": 3, "PAD": 3, "PADV2": 3, "QUANTIZE": 2, "REDUCE_MAX": 3, "RELU": 3, "RELU6": 3,
+    "RESIZE_BILINEAR": 4, "RESIZE_NEAREST_NEIGHBOR": 4, "RSQRT": 3, "SLICE": 4, "SOFTMAX": 3,
+    "SPLIT": 4, "SUB": 5, "TANH": 3, "TRANSPOSE": 5, "UNPACK": 4,
+}  # fmt: skip
 _FIRST_INT8 = "1.15"  # the last of the int8 kernels: QUANTIZE from uint8 to int8
 _FIRST_FLOAT16 = "1.15"  # DEQUANTIZE version 3
 _FIRST_HYBRID_FILTERS = "2.4"  # CONV_2D version 5; 1.14 runs such a file and answers wrongly
@@ -138,6 +147,7 @@ def needs_of_tflite(
     has_int8: bool,
     has_float16: bool = False,
     has_hybrid_filters: bool = False,
+    int16_operators: frozenset[str] = frozenset(),
 ) -> list[Need]:
     """What the operators of a `.tflite` file need.
 
@@ -148,6 +158,7 @@ def needs_of_tflite(
         has_int8: Whether a tensor is int8.
         has_float16: Whether weights are float16.
         has_hybrid_filters: Whether a convolution of float pictures has int8 filters.
+        int16_operators: Names of those that take int16.
     """
     unknown, oldest, because = [], "1.5", "no operator needs more"
     for is_there, release, what in (
@@ -158,11 +169,13 @@ def needs_of_tflite(
         if is_there:
             oldest, because = release, f"for {what}"
     for operator in operators:
-        needed = _tflite_release(operator)
+        is_int16 = operator.name in int16_operators
+        needed = _tflite_release(operator, _INT16_VERSIONS.get(operator.name, 0) * is_int16)
         if needed is None:
             unknown.append(f"{operator.name} version {operator.version}")
         elif _number(needed) > _number(oldest):
-            oldest, because = needed, f"for {operator.name} version {operator.version}"
+            what = "on int16" if is_int16 else f"version {operator.version}"
+            oldest, because = needed, f"for {operator.name} {what}"
     if unknown:
         said = f"not known here: {', '.join(dict.fromkeys(unknown))}"
         names = ("TensorFlow Lite", "tflite-runtime", "LiteRT (ai-edge-litert)")
@@ -200,9 +213,9 @@ def needs_of_onnx(opsets: dict[str, int], format_version: int) -> list[Need]:
     return [Need(name, _ONNXRUNTIME[max(opset, by_format)], said)]
 
 
-def _tflite_release(operator: Operator) -> str | None:
+def _tflite_release(operator: Operator, least_version: int) -> str | None:
     releases = () if operator.is_custom else _TFLITE.get(operator.name, ())
-    place = (operator.version or 0) - 1
+    place = max(operator.version or 0, least_version) - 1
     return releases[place] if 0 <= place < len(releases) else None
 
 

@@ -152,10 +152,21 @@ class Network:
         return any(len(p) == 2 and p[0].is_float and p[1].type_name == "INT8" for p in pairs)
 
     @property
-    def is_fully_int8(self) -> bool:
+    def is_integer_only(self) -> bool:
         """Whether all that computes does so on integers, and there is something that does."""
         works = [o for o in self.operators if o.macs]
         return bool(works) and not self.float_operators
+
+    @property
+    def is_fully_int8(self) -> bool:
+        """Whether it does so on 8 bits."""
+        return self.is_integer_only and not self.int16_operators
+
+    @cached_property
+    def int16_operators(self) -> frozenset[str]:
+        """The operators that take int16 activations, by name."""
+        takes = ((o.name, self.tensors[key]) for o in self.operators for key in o.inputs[:1])
+        return frozenset(name for name, tensor in takes if tensor.type_name == "INT16")
 
     @cached_property
     def peak(self) -> Peak | None:

@@ -163,6 +163,7 @@ def _of_tflite(path: str, content: bytes) -> Inspection:
                 has_int8="INT8" in types,
                 has_float16="FLOAT16" in types,
                 has_hybrid_filters=network.has_hybrid_filters,
+                int16_operators=network.int16_operators,
             )
         ),
         clients=tuple(

@@ -139,8 +139,8 @@ def _edge(tensor: Tensor) -> str:
 
 
 def _arithmetic(network: Network) -> str:
-    if network.is_fully_int8:
-        return "integers throughout"
+    if network.is_integer_only:
+        return f"integers throughout{', of 16 bits in activations' * (not network.is_fully_int8)}"
     if not network.float_operators:
         return "no operator computes"
     counted = [f"{name} ×{count}" for name, count in sorted(network.float_operators.items())]

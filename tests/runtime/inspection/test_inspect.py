@@ -231,6 +231,14 @@ def test_float16_and_filters_on_float_pictures_need_more_than_their_operators_sa
     assert "wrongly" in half[2].note
 
 
+def test_int16_activations_need_a_newer_runtime_than_the_version_of_an_operator_says():
+    operators = [Operator(name, 1, (), (), 0) for name in ("CONV_2D", "MEAN", "RESHAPE")]
+    usual = needs_of_tflite(operators, has_int8=True)
+    wide = needs_of_tflite(operators, has_int8=True, int16_operators=frozenset({"CONV_2D", "MEAN"}))
+    assert (usual[0].oldest, wide[0].oldest) == ("1.15", "2.4")
+    assert wide[0].note == "for MEAN on int16"
+
+
 @pytest.mark.parametrize(
     ("opset", "ir", "oldest"),
     [
@@ -268,7 +276,8 @@ def test_a_file_that_all_clients_take_has_no_refusals_and_others_name_theirs():
     assert clients("UINT8", "UINT8", "SOFTMAX")["MediaPipe"] == ()
     both = clients("INT8", "INT8", "CONV_2D")
     assert len(both["MediaPipe"]) == 3
-    assert both["microcontrollers"] == ()
+    assert both["TFLite"] == ()  # TFLite Micro
+    assert clients("INT8", "INT8", "TOPK_V2")["TFLite"] == ("it does not know TOPK_V2",)
     assert both["LiteRT.js"] == ("input and output must not be int8",)
     assert clients("UINT8", "UINT8", "SOFTMAX")["LiteRT.js"] == ()
 
