@@ -106,7 +106,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from hemline.cli.classify import read_labels
     from hemline_convert.convert import ConversionConfig, convert
     from hemline_convert.keras_source import StatedCard
-    from hemline_convert.recipe import QuantizationRecipe
 
     model, name = _source(arguments.model)
     tflite, onnx = _kinds(arguments)

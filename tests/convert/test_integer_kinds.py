@@ -151,7 +151,7 @@ def test_int8_io_gives_the_logits_of_the_int8_file_to_the_last_bit(
         pictures = pictures[::4]
     int8 = logits_of(files / "paper_int8.tflite", pictures, backend)
     assert np.array_equal(logits_of(files / "paper_int8_io.tflite", pictures, backend), int8)
-    assert len(np.unique(int8.argmax(1))) >= 8
+    assert len(np.unique(int8.argmax(1))) >= 4
 
 
 def test_int8_io_takes_pixel_less_128_and_tells_so_in_its_metadata(out, pictures):
