@@ -46,6 +46,17 @@ class CalibrationSet:
         """Of the tensors."""
         return hashlib.sha256(self.tensors.tobytes()).hexdigest()
 
+    @cached_property
+    def halves(self) -> NDArray[np.int64]:
+        """0 or 1 for each picture: two halves, each with half of every class, taken in turns."""
+        halves = np.empty(len(self.targets), np.int64)
+        dealt = 0  # over the classes, so that the odd ones of each do not all fall into one half
+        for target in np.unique(self.targets):
+            members = np.flatnonzero(self.targets == target)
+            halves[members] = (dealt + np.arange(len(members))) % 2
+            dealt += len(members)
+        return halves
+
 
 def choose_calibration_images(
     dataset: Dataset,

@@ -19,6 +19,7 @@ from hemline.parity.compare import DEFAULT_GATE
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
 from hemline.parity.result import Gate
 from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, choose_calibration_images
+from hemline_convert.calibration_check import CalibrationCheck
 from hemline_convert.calibration_manifest import MANIFEST_SUFFIX
 from hemline_convert.doctor import Checked, check
 from hemline_convert.file_factory import INT8_KINDS, INTEGER_KINDS, FileFactory
@@ -151,7 +152,9 @@ def convert(config: ConversionConfig) -> Conversion:
             )
     quantizer = StaticQuantizer(source, calibration)
     checked = None
-    if config.gate is not None:
+    if config.gate is None:  # else the doctor says it
+        notes += _poor_set(quantizer.calibration_check)
+    else:
         assert dataset is not None
         assert golden is not None
         checked = check(quantizer, recipe, dataset, golden, config.gate, str(config.model))
@@ -221,6 +224,10 @@ def _calibration_set(
     exclude = golden.tensors if golden else None
     count = DEFAULT_IMAGES if config.calibration_images is None else config.calibration_images
     return choose_calibration_images(dataset, card.input, count, exclude=exclude)
+
+
+def _poor_set(check: CalibrationCheck | None) -> list[str]:
+    return [] if check is None else [f"the calibration set is poor: {s}" for s in check.sentences]
 
 
 def _left_aside(card: ModelCard) -> list[str]:

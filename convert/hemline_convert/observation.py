@@ -67,15 +67,34 @@ class Observations:
         Args:
             recipe: Its calibration method and number of bits count.
         """
-        lows, highs, logits = self._extremes
+        ranges = self._min_max(slice(None))
+        if recipe.calibration not in METHODS:
+            return ranges
+        low, high = dict(ranges.low), dict(ranges.high)
+        for name, histogram in self.histograms.items():
+            if self._activations[name] in (self._input_index, self._output_index):
+                continue
+            if histogram.counts.any():
+                method = METHODS[recipe.calibration]
+                low[name], high[name] = method(histogram, 2**recipe.activation_bits)
+        return Ranges(low, high)
+
+    @cached_property
+    def ranges_of_halves(self) -> tuple[Ranges, Ranges]:
+        """What min-max makes of the two halves of the pictures; nothing runs again for it."""
+        first = self.calibration.halves == 0
+        return self._min_max(first), self._min_max(~first)
+
+    @property
+    def logits(self) -> NDArray[np.float32]:
+        """float32, (N, classes): what the network answers."""
+        return self._extremes[2]
+
+    def _min_max(self, chosen: slice | NDArray[np.bool_]) -> Ranges:
+        lows, highs, logits = (values[chosen] for values in self._extremes)
         low = dict(zip(self._activations, lows.min(axis=0).tolist(), strict=True))
         high = dict(zip(self._activations, highs.max(axis=0).tolist(), strict=True))
         names = {index: name for name, index in self._activations.items()}
-        if recipe.calibration in METHODS:
-            method = METHODS[recipe.calibration]
-            for name, histogram in self.histograms.items():
-                if histogram.counts.any():
-                    low[name], high[name] = method(histogram, 2**recipe.activation_bits)
         low[names[self._output_index]] = lowest_runner_up(logits)
         high[names[self._output_index]] = float(logits.max())
         edges = _normalized(np.array([0, 255], np.uint8), self._normalization)

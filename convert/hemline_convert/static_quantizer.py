@@ -13,6 +13,7 @@ from hemline.errors import UserError
 from hemline_convert import float_tflite, quantize, tflite_file
 from hemline_convert.bias_correction import bias_corrected
 from hemline_convert.calibration import CalibrationSet
+from hemline_convert.calibration_check import CalibrationCheck, check_calibration
 from hemline_convert.equalization import equalized
 from hemline_convert.keras_source import KerasSource
 from hemline_convert.observation import Observations, Ranges
@@ -44,6 +45,13 @@ class StaticQuantizer:
         """What its activations do on the calibration pictures."""
         assert self.calibration is not None
         return Observations(self.network, self.calibration, self.source.normalization)
+
+    @cached_property
+    def calibration_check(self) -> CalibrationCheck | None:
+        """Whether the calibration set is good; None without one."""
+        if self.calibration is None:
+            return None
+        return check_calibration(self.network, self.observations, self.source.card)
 
     @cached_property
     def equalized(self) -> StaticQuantizer:

@@ -135,6 +135,7 @@ def test_sound_networks_pass_as_they_are_and_are_accused_of_nothing(clinic, plai
         found = clinic(model, gate=GATE if model is plain else WAVERING)
         assert found.kept is found.trials[0]
         assert found.diagnosis is None
+        assert found.calibration
 
 
 def test_a_sound_network_that_fails_a_gate_that_is_too_strict_is_accused_of_nothing(
@@ -299,7 +300,11 @@ def test_calibration_on_other_pictures_is_found_and_no_way_to_quantize_is_said_t
     found = clinic(plain, calibration=spoil(drawings[0][:150]))
     assert found.diagnosis.cause == Cause.CALIBRATION_DATA
     assert found.kept is None
-    assert "REFUSED" in letter(Checked(found, None)).splitlines()[0]
+    text = letter(Checked(found, None))
+    assert "REFUSED" in text.splitlines()[0]
+    assert ("the calibration set is poor: they are 150 pictures, and only 0" in text) == (
+        not found.calibration.different
+    )
 
 
 def test_dirt_in_one_calibration_picture_is_a_range_at_fault_and_another_method_mends_it(

@@ -64,6 +64,26 @@ def test_both_are_among_the_files_of_the_conversion(converted):
     assert out == conversion.files[0].parent
 
 
+def test_the_calibration_set_is_told_and_a_sound_one_is_not_called_poor(converted, page, numbers):
+    assert numbers["calibration_set"]["sound"]
+    assert "100 pictures, 100 of them different, 10 classes" in page
+    assert "poor" not in page
+    assert not any("poor" in note for note in converted[1].notes)
+
+
+def test_a_poor_calibration_set_is_told_in_the_notes_and_on_the_page(made, tmp_path):
+    config = dataclasses.replace(
+        made.config, out=tmp_path, tflite=("int8",), onnx=(), calibration_images=10, report=True
+    )
+    said = "they are 10 pictures; give more that differ"
+    assert any(f"the calibration set is poor: {said}" in note for note in convert(config).notes)
+    assert said in (tmp_path / "paper.report.html").read_text(encoding="utf-8")
+    numbers = json.loads((tmp_path / "paper.report.json").read_text(encoding="utf-8"))
+    assert [c["problem"] for c in numbers["calibration_set"]["complaints"]] == [
+        "they are 10 pictures"
+    ]
+
+
 def test_the_page_fetches_nothing_and_runs_nothing(page):
     reader = Reader(page)
     assert not {"script", "link", "iframe", "object", "form"} & {tag for tag, _ in reader.tags}

@@ -7,6 +7,7 @@ from typing import Any
 
 from hemline.errors import UserError
 from hemline.parity.result import Gate
+from hemline_convert.calibration_check import CalibrationCheck
 from hemline_convert.doctor.diagnosis import Cause, Diagnosis, diagnose
 from hemline_convert.doctor.patient import ExamSet, Outcome, Patient
 from hemline_convert.doctor.preprocessing import better_preprocessing
@@ -62,6 +63,7 @@ class Consultation:
         diagnosis: Why that fails; None where it passes.
         kept: What is to be written; None where nothing passes.
         model: The model in question, as `hemline train --qat` takes it.
+        calibration: What the pictures that calibrated are like; None where none did.
     """
 
     gate: Gate
@@ -71,6 +73,7 @@ class Consultation:
     diagnosis: Diagnosis | None
     kept: Trial | None
     model: str
+    calibration: CalibrationCheck | None
 
     def __bool__(self) -> bool:
         return self.kept is not None
@@ -107,14 +110,16 @@ def consult(
     recipe = recipe.for_card(quantizer.source.card)
     bench = _Bench(patient, recipe, gate)
     first = bench.trials[0]
+    calibration = quantizer.calibration_check
     if first.passed and better_preprocessing(patient) is None:
-        return Consultation(gate, pictures.data, (first,), (), None, first, model)
+        return Consultation(gate, pictures.data, (first,), (), None, first, model, calibration)
     diagnosis = diagnose(patient, recipe)
     if diagnosis.cause != Cause.PREPROCESSING:  # which no way to quantize can mend
         bench.mend(diagnosis.suspects)
     passing = [trial for trial in bench.trials[1:] if trial.passed]
     kept = min(passing, key=lambda trial: trial.size_bytes) if passing else None
-    return Consultation(gate, pictures.data, *bench.results, diagnosis, kept, model)
+    results = bench.results
+    return Consultation(gate, pictures.data, *results, diagnosis, kept, model, calibration)
 
 
 class _Bench:

@@ -18,6 +18,9 @@ def letter(checked: Checked) -> str:
     diagnosis = consultation.diagnosis
     if diagnosis is not None:
         parts.append(f"cause: {diagnosis.cause}. {_sentence(diagnosis.sentence)}")
+    if consultation.calibration is not None and not consultation.calibration:
+        sentences = consultation.calibration.sentences
+        parts.append("\n".join(f"the calibration set is poor: {s}" for s in sentences))
     rows = [_row(trial, trial is consultation.kept) for trial in consultation.trials]
     images = consultation.trials[0].outcome.images
     parts.append("\n".join(padded([_HEADER, *rows])))

@@ -22,6 +22,7 @@ from hemline.parity.metrics import top1_agreement
 from hemline.parity.reference import Reference, spread
 from hemline.parity.result import Gate, rate_json
 from hemline.parity.run import CandidateError, ParityRun, measure
+from hemline_convert.calibration_check import CalibrationCheck
 from hemline_convert.doctor import Checked
 from hemline_convert.recipe import QuantizationRecipe
 from hemline_convert.static_quantizer import StaticQuantizer
@@ -78,6 +79,7 @@ class ConversionFacts:
         runners: The float model, then each file in each runtime that runs it.
         refused: Which runtime does not run which file, and why.
         ranges: The calibration; empty where ranges were trained, or nothing is int8.
+        calibration_set: What its pictures are like; None where there is no calibration.
         checked: What the doctor found; None where it was not asked.
         layers_of: The file whose layers were compared with the float model's; empty where none is int8.
         layers: Their errors, in the order in which they run.
@@ -90,6 +92,7 @@ class ConversionFacts:
     runners: tuple[Runner, ...]
     refused: tuple[tuple[str, str, str], ...]
     ranges: tuple[ActivationRange, ...]
+    calibration_set: CalibrationCheck | None = None
     checked: Checked | None = None
     layers_of: str = ""
     layers: tuple[LayerError, ...] = ()
@@ -130,6 +133,9 @@ class ConversionFacts:
                 "problem": self.layers_problem,
             },
             "calibration": [asdict(entry) for entry in self.ranges],
+            "calibration_set": (
+                self.calibration_set.to_json() if self.calibration_set is not None else None
+            ),
             "doctor": self.checked.to_json() if self.checked is not None else None,
         }
 
@@ -178,6 +184,7 @@ def measure_conversion(
         runners=runners,
         refused=refused,
         ranges=_calibration(quantizer, recipe) if integer else (),
+        calibration_set=quantizer.calibration_check if integer else None,
         checked=checked,
         layers_of=layers_of,
         layers=layers,

@@ -140,8 +140,19 @@ def _calibration(facts: ConversionFacts) -> str:
         '<p class="soft">What the activations of the float network did on the calibration pictures, on a '
         "logarithmic scale and without zeros. Shaded: the range that 8 bits were given. Logits below the "
         "lowest runner-up decide no label, and are cut on purpose.</p>"
+        f"{_calibration_set(facts)}"
         f'<div class="ranges">{figures}</div>'
     )
+
+
+def _calibration_set(facts: ConversionFacts) -> str:
+    check = facts.calibration_set
+    if check is None:
+        return ""
+    text = f"<p>The pictures: {escape(check.summary)}.</p>"
+    if check:
+        return text
+    return f"{text}<p><b>The set is poor:</b></p>{_list(map(escape, check.sentences))}"
 
 
 def _activation(entry: ActivationRange) -> str:

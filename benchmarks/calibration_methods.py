@@ -1,0 +1,155 @@
+"""Which calibration method, granularity and bias correction keep the float model's answers best.
+
+python benchmarks/calibration_methods.py                              # the shipped network, Fashion-MNIST
+python benchmarks/calibration_methods.py NET.keras --counts 100 --choices 10
+
+Each recipe is tried with several sets of calibration pictures: so many of them (`--counts`), and for each
+count several choices from the training split (`--choices`), since one choice may suit one recipe by accident.
+The answers are compared on the validation split; the test split is never read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline import models
+from hemline.atomic import write_text
+from hemline.card import InputSpec
+from hemline.datasets import Dataset, open_dataset
+from hemline.datasets.split import TRAIN, VALIDATION
+from hemline.errors import UserError
+from hemline.progress import progress
+from hemline_convert.calibration import CalibrationSet, choose_calibration_images
+from hemline_convert.doctor.patient import Outcome, file_logits, outcome_of
+from hemline_convert.float_run import float_logits
+from hemline_convert.keras_source import StatedCard, open_keras
+from hemline_convert.recipe import GRANULARITIES, QuantizationRecipe
+from hemline_convert.static_quantizer import StaticQuantizer
+
+METHODS = ("min-max", "percentile", "entropy", "mse")
+RECIPES = (
+    *(
+        QuantizationRecipe(method, granularity, bias_corrected=corrected)
+        for granularity, method, corrected in itertools.product(
+            GRANULARITIES, METHODS, (False, True)
+        )
+    ),
+    *(QuantizationRecipe("min-max", activation_bits=16, bias_corrected=c) for c in (False, True)),
+)
+
+
+@dataclass
+class Row:
+    """One recipe with every set of calibration pictures."""
+
+    recipe: QuantizationRecipe
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        agreements = [100 * outcome.agreement for outcome in self.outcomes]
+        drops = [outcome.paired.drop_points for outcome in self.outcomes]
+        noise = [outcome.signal_to_noise_db for outcome in self.outcomes]
+        recipe = self.recipe
+        return (
+            recipe.kind,
+            recipe.calibration,
+            recipe.granularity,
+            "yes" if recipe.bias_corrected else "no",
+            f"{statistics.mean(agreements):.3f}",
+            f"{min(agreements):.2f} – {max(agreements):.2f}",
+            f"{statistics.mean(drops):+.3f}",
+            f"{min(drops):+.3f} – {max(drops):+.3f}",
+            f"{statistics.mean(noise):.1f}",
+        )
+
+
+HEADER = (
+    "kind", "ranges", "weights per", "bias corrected", "agreement %", "least – most", "drop in points",
+    "least – most", "SNR dB",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", nargs="?", default="paper", help="shipped name, or .keras file")
+    parser.add_argument("--data", default="fashion-mnist", help="name or folder of a data set")
+    parser.add_argument("--counts", type=int, nargs="+", default=[100, 200, 500], metavar="N")
+    parser.add_argument("--choices", type=int, default=5, help="choices of pictures for each count")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to FILE")
+    arguments = parser.parse_args()
+    try:
+        rows = measure(arguments)
+    except UserError as error:
+        print(f"{error}\n  {error.hint}", file=sys.stderr)
+        return 2
+    table = [HEADER, *(row.cells() for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    if arguments.json is not None:
+        content = [_row_json(row) for row in rows]
+        write_text(arguments.json, json.dumps(content, indent=1) + "\n")
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> list[Row]:
+    """Quantize with every recipe and every set of pictures, and compare on the validation split."""
+    model = Path(models.source_path_of(arguments.model) or arguments.model)
+    source = open_keras(model, StatedCard(name=arguments.model))
+    dataset = open_dataset(arguments.data)
+    network = StaticQuantizer(source, None).network
+    split = dataset.split(VALIDATION)
+    tensors = split.tensors(source.card.input)
+    reference = float_logits(network, tensors, source.normalization)
+    sets = list(shuffled_sets(dataset, source.card.input, arguments.counts, arguments.choices))
+    print(
+        f"{arguments.model}: {len(tensors):,} pictures of {dataset.name}/{split.name}, "
+        f"{len(sets)} calibration sets of {', '.join(map(str, arguments.counts))} pictures"
+    )
+    rows = [Row(recipe) for recipe in RECIPES]
+    for calibration in progress(sets, "calibration sets", len(sets)):
+        quantizer = StaticQuantizer(source, calibration)
+        quantizer.network = network
+        for row in rows:
+            logits = file_logits(quantizer.deployable(row.recipe), tensors)
+            row.outcomes.append(outcome_of(reference, logits, split.targets))
+    return rows
+
+
+def shuffled_sets(
+    dataset: Dataset, spec: InputSpec, counts: list[int], choices: int
+) -> Iterator[CalibrationSet]:
+    """Sets of each size; the first choice is the one that `hemline convert` makes."""
+    train = dataset.split(TRAIN)
+    for choice, count in itertools.product(range(choices), counts):
+        order: NDArray[np.int64] = np.arange(len(train))
+        if choice:
+            order = np.random.default_rng(choice).permutation(len(train))
+        shuffled = Dataset(dataset.name, dataset.labels, {TRAIN: train.subset(order)})
+        yield choose_calibration_images(shuffled, spec, count)
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {
+        "recipe": row.recipe.to_json(),
+        "outcomes": [outcome.to_json() for outcome in row.outcomes],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
