@@ -91,7 +91,13 @@ def clinic(drawings):
     all_pictures, classes = drawings
 
     def examine(
-        model, calibration=None, normalization=NORMALIZATION, exam=None, ranges=(), gate=GATE
+        model,
+        calibration=None,
+        normalization=NORMALIZATION,
+        exam=None,
+        ranges=(),
+        gate=GATE,
+        granularity="channel",
     ):
         pictures = all_pictures[:150] if calibration is None else calibration
         calibrating = CalibrationSet(pictures, classes[:150], "drawn/train", ("",) * 150)
@@ -103,7 +109,8 @@ def clinic(drawings):
         quantizer = StaticQuantizer(source, None if ranges else calibrating)
         exam = all_pictures[300:] if exam is None else exam
         pictures = ExamSet(exam, classes[300:], "drawn/validation")
-        return consult(quantizer, QuantizationRecipe(), pictures, gate, "runs/net/model.keras")
+        recipe = QuantizationRecipe(granularity=granularity)
+        return consult(quantizer, recipe, pictures, gate, "runs/net/model.keras")
 
     return examine
 
@@ -256,6 +263,29 @@ def test_an_outlying_weight_is_found_with_its_layer_and_channel_and_that_layer_s
     assert (diagnosis.layer, diagnosis.channel) == ("logits", 2)
     assert found.kept.recipe.kind == "mixed"
     assert found.kept.recipe.float_layers == ("logits",)
+
+
+def test_a_filter_that_takes_the_steps_of_all_others_is_mended_by_a_scale_per_channel(
+    clinic, plain
+):
+    """It is never above zero, and has weights a thousand times as large: only its own scale needs that."""
+    from hemline_convert.doctor import Cause, Checked, letter
+
+    model = copied(plain)
+    weights, bias = model.get_layer("convolution_16").get_weights()
+    weights[..., 7], bias[7] = -500, -1
+    model.get_layer("convolution_16").set_weights([weights, bias])
+    found = clinic(model, granularity="tensor")
+    assert not found.trials[0].passed
+    assert (found.diagnosis.cause, found.diagnosis.part) == (Cause.ONE_LAYER, "weights")
+    assert (found.diagnosis.layer, found.diagnosis.channel) == ("convolution_16", 7)
+    assert found.kept.recipe.kind == "int8"
+    assert found.kept.recipe.granularity == "channel"
+    assert found.kept.mend == "weights per channel"
+    assert not [trial for trial in found.trials if trial.passed and trial is not found.kept]
+    assert "MENDED by weights per channel" in letter(Checked(found, found.kept.outcome))
+    healthy = clinic(model)
+    assert healthy.kept is healthy.trials[0]  # per channel nothing is wrong with it
 
 
 def test_a_single_bad_channel_is_found_and_equalized_away(clinic, plain):
