@@ -179,11 +179,11 @@ class Classify(Guarded):
     """Classifies a picture that is sent."""
 
     METHODS = ("POST",)
+    _has_slot = False  # a method that Tornado does not know comes to an end without `prepare`
 
     def prepare(self) -> None:
         """Decide before the body is read."""
         self._content = bytearray()
-        self._has_slot = False
         self._refusal: tuple[int, str, float | None] | None = None
         super().prepare()
         if self._finished:

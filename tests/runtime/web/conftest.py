@@ -126,6 +126,14 @@ class Process:
         assert self.port is not None
         return ask(self.port, path, method, body, **headers)
 
+    def stream(self) -> http.client.HTTPConnection:
+        """Somebody who watches: the connection, when a first piece has come."""
+        assert self.port is not None
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        connection.request("GET", "/stream.mjpg")
+        assert connection.getresponse().read(1000)
+        return connection
+
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         self.process.send_signal(number)
         out, said = self.process.communicate(timeout=TIMEOUT_S)
