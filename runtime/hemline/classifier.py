@@ -150,10 +150,16 @@ class Classifier:
         logits = self.backend.logits(pixels)
         inferred = perf_counter()
         self.probabilities = probabilities = softmax(logits, self.card.temperature)
-        top = top_k(probabilities, self.card.labels, self.top_k)
-        label, confidence = top[0]
-        if confidence < self.threshold:
-            label = UNKNOWN
+        label, confidence, top = named(probabilities, self.card, self.top_k, self.threshold)
         total_ms = preprocess_ms + (perf_counter() - start) * 1e3
         latency_ms = Latency(preprocess_ms, (inferred - start) * 1e3, total_ms)
         return Classification(label, confidence, top, latency_ms)
+
+
+def named(
+    probabilities: NDArray[np.float64], card: ModelCard, k: int, threshold: float
+) -> tuple[str, float, list[tuple[str, float]]]:
+    """The label of one picture, its confidence, and the `k` likeliest labels with theirs."""
+    top = top_k(probabilities, card.labels, k)
+    label, confidence = top[0]
+    return (UNKNOWN if confidence < threshold else label), confidence, top

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hemline import atomic
 from hemline.backends import backend_names
@@ -12,6 +13,11 @@ from hemline.cli.command import DONE, FAILED, Command
 from hemline.errors import UserError
 from hemline.parity.result import Gate
 from hemline.printable import printable
+
+if TYPE_CHECKING:
+    from hemline.modelfile import LoadedModel
+    from hemline.parity.plan import Plan
+    from hemline.parity.reference import Reference
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +60,24 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Gate.max_drop_points,
         help="greatest loss of accuracy in percentage points",
     )
+    other = parser.add_argument_group(
+        "a runtime that is not hemline's",
+        "Give it the pictures of the golden pack, write down what it makes of them, and have that judged "
+        "stage by stage.",
+    )
+    other.add_argument(
+        "--export-pictures",
+        metavar="FOLDER",
+        type=Path,
+        help="write the pictures of the golden pack into a new folder, and do nothing else",
+    )
+    other.add_argument(
+        "--observed",
+        metavar="FILE",
+        type=Path,
+        help="an .npz file with what it made of them, in their order, any of: pixels (BGR), tensors, "
+        "scores, labels, confidences",
+    )
     parser.add_argument("--backend", choices=backend_names(), help="what runs the candidates")
     parser.add_argument("--num-threads", metavar="N", type=int, default=1, help="per inference")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all numbers to FILE")
@@ -68,6 +92,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from hemline.parity.run import measure
     from hemline.parity.table import table
 
+    _refuse_what_does_not_fit(arguments)
     gate = Gate(min_agreement=arguments.min_agreement, max_drop_points=arguments.max_drop)
     request = Request(
         candidates=tuple(arguments.candidate),
@@ -79,13 +104,15 @@ def _run(arguments: argparse.Namespace) -> int:
         num_threads=arguments.num_threads,
     )
     plan = prepare(request)
+    if arguments.export_pictures is not None:
+        return _export(plan, arguments)
+    if arguments.observed is not None:
+        return _judge_observed(plan, arguments)
     run = measure(plan.groups, gate, plan.errors, plan.left_out)
     if not run.reports:  # so there is no gate that could have failed
         raise UserError(run.errors[0].problem, run.errors[0].hint)
     print(printable(table(run)))
-    if arguments.json is not None:
-        text = json.dumps(run.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-        atomic.write_text(arguments.json, text + "\n")
+    _write_json(arguments, run.to_json())
     if arguments.report is not None:
         from hemline.parity.report import PAGE_NAME, write_report
 
@@ -93,6 +120,84 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"\npage: {arguments.report / PAGE_NAME}")
     print(f"\n{printable(run.verdict)}")
     return DONE if run else FAILED
+
+
+def _write_json(arguments: argparse.Namespace, numbers: dict[str, Any]) -> None:
+    if arguments.json is not None:
+        text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
+        atomic.write_text(arguments.json, text + "\n")
+
+
+def _refuse_what_does_not_fit(arguments: argparse.Namespace) -> None:
+    """What is about the pictures of a golden pack needs one, and all of it."""
+    asked = [
+        option
+        for option, value in (
+            ("--export-pictures", arguments.export_pictures),
+            ("--observed", arguments.observed),
+        )
+        if value is not None
+    ]
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)} are both given", "first the one, then the other")
+    if not asked:
+        return
+    for name in ("data", "reference", "limit"):
+        if getattr(arguments, name) is not None:
+            raise UserError(
+                f"{asked[0]} and --{name} are both given",
+                f"{asked[0]} is about all pictures of a golden pack: leave --{name} out",
+            )
+
+
+def _export(plan: Plan, arguments: argparse.Namespace) -> int:
+    from hemline.parity.export import LIST_NAME, export_pictures
+
+    reference, _ = _only_group(plan, "--export-pictures")
+    assert reference.pack is not None  # there are no data
+    folder = arguments.export_pictures
+    paths = export_pictures(reference.pack, folder)
+    print(
+        f"{len(paths)} pictures in {folder}, from {paths[0].name} to {paths[-1].name}; "
+        f"{LIST_NAME} names them"
+    )
+    print(
+        "next: numpy.savez('observed.npz', …) of what your runtime makes of them, in this order, and\n"
+        f"  hemline parity {arguments.candidate[0]} --observed observed.npz"
+    )
+    return DONE
+
+
+def _judge_observed(plan: Plan, arguments: argparse.Namespace) -> int:
+    from hemline.parity.stages.observed import load_observed
+    from hemline.parity.stages.others import judge_observed
+    from hemline.parity.table import observed_table
+
+    reference, candidates = _only_group(plan, "--observed")
+    if len(candidates) != 1:
+        raise UserError(
+            f"--observed is of one model, and there are {len(candidates)}: "
+            + ", ".join(model.file_name for model in candidates),
+            "name the file that your runtime runs",
+        )
+    assert reference.pack is not None  # there are no data
+    observed = load_observed(arguments.observed, reference.pack)
+    run = judge_observed(candidates[0], reference, observed)
+    print(printable(observed_table(run)))
+    _write_json(arguments, run.to_json())
+    print(f"\n{printable(run.verdict)}")
+    return DONE if run else FAILED
+
+
+def _only_group(plan: Plan, option: str) -> tuple[Reference, list[LoadedModel]]:
+    if plan.errors:
+        raise UserError(plan.errors[0].problem, plan.errors[0].hint)
+    if len(plan.groups) != 1:
+        raise UserError(
+            f"{option} is about one golden pack, and there are {len(plan.groups)}",
+            "name one model, or --golden FILE",
+        )
+    return plan.groups[0]
 
 
 COMMAND = Command(

@@ -53,12 +53,13 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return content.getvalue()
 
 
-def read_npz(path: Path, what: str) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, what: str, writer: str = "hemline convert") -> dict[str, NDArray[Any]]:
     """Read all arrays of an `.npz` file; nothing in it can run code.
 
     Args:
         path: The file.
         what: What the file should be, for messages: "golden pack".
+        writer: What writes such files, for messages.
 
     Raises:
         UserError: The file is missing, cannot be read, is no `.npz` file, or is damaged.
@@ -71,13 +72,13 @@ def read_npz(path: Path, what: str) -> dict[str, NDArray[Any]]:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     if not content.startswith(b"PK\x03\x04"):
         got = "is empty (0 bytes)" if not content else "is no .npz file, whatever its name says"
-        raise UserError(f"{path} {got}", f"a {what} is written by hemline convert")
+        raise UserError(f"{path} {got}", f"a {what} is written by {writer}")
     try:
         return _arrays(content)
     except _DAMAGE as error:
         raise UserError(
             f"{path} is damaged or cut off: {_first_line(error)}",
-            f"copy it again, or write the {what} anew with hemline convert",
+            f"copy it again, or write the {what} anew with {writer}",
         ) from error
 
 

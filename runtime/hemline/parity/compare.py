@@ -28,6 +28,7 @@ from hemline.parity.metrics import (
 )
 from hemline.parity.reference import BLOCK, Reference, Tensors
 from hemline.parity.result import Flip, Gate, ParityReport, ScoreErrors
+from hemline.parity.stages.own import OwnStages
 from hemline.parity.verdict import Measured, failures_of, notes_of
 from hemline.progress import progress
 from hemline.scores import log_probabilities, softmax
@@ -47,14 +48,14 @@ def compare(
         The report; it is true when the candidate passes the gate.
 
     Raises:
-        UserError: The candidate's classes are not those of the reference, or a picture cannot be
-            read.
+        UserError: The candidate has other classes than the reference, or a picture cannot be read.
     """
     if isinstance(reference, GoldenPack):
         reference = Reference.from_pack(reference, f"golden pack of {reference.card.name}")
     refuse_other_labels(candidate, reference)
     candidate, remarks = given_the_tensors_of(reference.card, candidate)
-    found = _scan(candidate, reference)
+    stages = OwnStages(candidate, reference, gate, has_own_pictures=bool(remarks))
+    found = _scan(candidate, reference, stages)
     answers = answers_of(found.scores)
     own_tensors = answers_of(found.scores_on_expected)
     paired = paired_counts(reference.answers, answers, reference.targets)
@@ -73,6 +74,7 @@ def compare(
         reference_answers=reference.answers,
         labels=candidate.card.labels,
     )
+    judged = stages.judge(found.scores, found.scores_on_expected)
     path = Path(candidate.path)
     return ParityReport(
         candidate=candidate.file_name,
@@ -91,7 +93,8 @@ def compare(
         probability_errors=probability_errors,
         flips=_flips(candidate.card, reference, answers, probabilities),
         notes=(*remarks, *notes_of(measured, candidate.card, reference)),
-        failures=failures_of(measured, gate),
+        failures=failures_of(measured, gate, judged),
+        stages=judged,
         gate=gate,
         answers=answers,
     )
@@ -119,21 +122,19 @@ def given_the_tensors_of(
 
 
 def refuse_other_labels(candidate: LoadedModel, reference: Reference) -> None:
-    """Make sure that class 3 means the same to both.
+    """Make sure that both know the same classes; their order is judged with the labels.
 
     Raises:
-        UserError: The classes differ, or their order.
+        UserError: The classes differ.
     """
     theirs, ours = reference.card.labels, candidate.card.labels
-    if ours == theirs:
-        return
     if sorted(ours) == sorted(theirs):
-        problem = "has the reference's classes in another order"
-    elif len(ours) != len(theirs):
+        return
+    if len(ours) != len(theirs):
         problem = f"has {len(ours)} classes, the reference has {len(theirs)}"
     else:
-        k = next(k for k in range(len(ours)) if ours[k] != theirs[k])
-        problem = f"has other classes: number {k} is {ours[k]!r}, the reference's is {theirs[k]!r}"
+        k = next(k for k in range(len(ours)) if ours[k] not in theirs)
+        problem = f"has other classes: number {k} is {ours[k]!r}, which the reference does not know"
     raise UserError(
         f"{candidate.file_name} {problem} ({reference.name})",
         "they are not the same network; give the reference that belongs to the candidate",
@@ -155,7 +156,7 @@ class _Scan:
         return self.shapes[0] == self.shapes[1]
 
 
-def _scan(candidate: LoadedModel, reference: Reference) -> _Scan:
+def _scan(candidate: LoadedModel, reference: Reference, stages: OwnStages) -> _Scan:
     scores = np.empty((len(reference), len(candidate.card.labels)), np.float32)
     on_expected = np.empty_like(scores)
     shapes = (candidate.card.input.tensor_shape[1:], reference.card.input.tensor_shape[1:])
@@ -174,6 +175,7 @@ def _scan(candidate: LoadedModel, reference: Reference) -> _Scan:
         if shapes[0] != shapes[1]:
             continue
         steps = tensor_steps(expected, made)
+        stages.see(start, made, expected, steps)
         equal += len(steps) - int(np.count_nonzero(steps))
         max_steps = max(max_steps, int(steps.max()))
         for k in np.flatnonzero(steps).tolist():
@@ -234,6 +236,7 @@ def _flips(
     answers: NDArray[np.int64],
     probabilities: NDArray[np.float64],
 ) -> tuple[Flip, ...]:
+    theirs = reference.card.labels
     rows = np.flatnonzero(answers != reference.answers)
     expected = softmax(reference.scores[rows], reference.card.temperature)
     flips = []
@@ -243,8 +246,8 @@ def _flips(
             Flip(
                 row=row,
                 name=reference.source(row),
-                truth="" if truth == UNKNOWN else card.labels[truth],
-                reference=card.labels[int(reference.answers[row])],
+                truth="" if truth == UNKNOWN else theirs[truth],
+                reference=theirs[int(reference.answers[row])],
                 reference_confidence=float(expected[k].max()),
                 candidate="" if answer == UNKNOWN else card.labels[answer],
                 candidate_confidence=float(probabilities[row].max()),

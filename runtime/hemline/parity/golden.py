@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -19,17 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline import atomic
-from hemline.card import ModelCard
+from hemline.card import InputSpec, ModelCard
 from hemline.errors import CardError, UserError
-from hemline.images import decode_image, preprocess_content
+from hemline.images import decode_for, decode_image
 from hemline.parity._npz import npz_bytes, read_npz
+from hemline.parity.fingerprint import GRID, Fingerprints
 from hemline.parity.metrics import UNKNOWN
-from hemline.preprocess import Frame, Preprocessor
+from hemline.preprocess import Frame
 
-PACK_FORMAT = 1
+PACK_FORMAT = 2
+_WITHOUT_FINGERPRINTS = (
+    1  # the format of packs that do not tell what was decoded; they are read as well
+)
 PACK_SUFFIX = ".golden.npz"
 MAX_PICTURE_BYTES = 64 * 1024 * 1024
 _KIND = "golden pack"
+_WRITE_ANEW = f"a {_KIND} is written by hemline convert; write it anew"
 
 
 class PictureSource(Protocol):
@@ -61,6 +66,7 @@ class GoldenPack:
         scores: float32, (N, classes): logits of the float reference on `tensors`.
         targets: int64, (N,): the true class among the card's labels, −1 if not known.
         card: The reference's card.
+        decoded: What the pictures were decoded to; None in a pack of format 1.
 
     Raises:
         UserError: Shapes, types or lengths do not fit each other, or a score is NaN or infinite.
@@ -72,6 +78,7 @@ class GoldenPack:
     scores: NDArray[np.float32] = field(repr=False)
     targets: NDArray[np.int64] = field(repr=False)
     card: ModelCard
+    decoded: Fingerprints | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -119,15 +126,20 @@ class GoldenPack:
                 break
             pictures.append(picture)
         taken = [int(index) for index in indices[: len(pictures)]]
+        names = tuple(split.source(i) for i in taken)
         class_of = {label: k for k, label in enumerate(card.labels)}
         truth = [class_of.get(split.labels[int(split.targets[i])], UNKNOWN) for i in taken]
         return cls(
             pictures=tuple(pictures),
-            names=tuple(split.source(i) for i in taken),
+            names=names,
             tensors=np.array(tensors[: len(taken)]),
             scores=np.array(scores[: len(taken)]),
             targets=np.array(truth, np.int64),
             card=card,
+            decoded=Fingerprints.of(
+                decode_for(picture, name, card.input)[0]
+                for picture, name in zip(pictures, names, strict=True)
+            ),
         )
 
     def save(self, path: Path) -> None:
@@ -147,10 +159,11 @@ class GoldenPack:
         """
         arrays = read_npz(path, _KIND)
         try:
-            if int(arrays["format"]) != PACK_FORMAT:
+            pack_format = int(arrays["format"])
+            if pack_format not in (_WITHOUT_FINGERPRINTS, PACK_FORMAT):
                 raise UserError(
-                    f"the {_KIND} is of format {int(arrays['format'])}, "
-                    f"this hemline reads {PACK_FORMAT}",
+                    f"the {_KIND} is of format {pack_format}, "
+                    f"this hemline reads {_WITHOUT_FINGERPRINTS} and {PACK_FORMAT}",
                     "update hemline, or write the pack anew with hemline convert",
                 )
             return cls(
@@ -160,6 +173,7 @@ class GoldenPack:
                 scores=arrays["scores"],
                 targets=arrays["targets"],
                 card=ModelCard.from_json(arrays["card"].tobytes()),
+                decoded=_fingerprints(arrays) if pack_format == PACK_FORMAT else None,
             )
         except (CardError, KeyError, TypeError, ValueError, RecursionError) as error:
             missing = isinstance(error, KeyError)
@@ -199,25 +213,26 @@ class GoldenPack:
         """
         return decode_image(self.pictures[index], self.names[index])
 
-    def tensor(self, index: int, preprocess: Preprocessor) -> Frame:
-        """One picture as the input tensor that this machine makes of it, as `Split.tensor` does.
+    def decoded_for(self, index: int, spec: InputSpec) -> tuple[Frame, tuple[int, int]]:
+        """One picture as the runtime decodes it for an input; see `hemline.images.decode_for`.
 
         Raises:
             ImageError: It is no picture.
         """
-        return preprocess_content(self.pictures[index], self.names[index], preprocess)
+        return decode_for(self.pictures[index], self.names[index], spec)
 
     @cached_property
     def _arrays(self) -> dict[str, NDArray[Any]]:
         sizes = [len(picture) for picture in self.pictures]
         return {
-            "format": np.array(PACK_FORMAT, "<i8"),
+            "format": np.array(PACK_FORMAT if self.decoded else _WITHOUT_FINGERPRINTS, "<i8"),
             "pictures": np.frombuffer(b"".join(self.pictures), np.uint8),
             "offsets": np.cumsum([0, *sizes]).astype("<i8"),
             "names": _text(json.dumps(self.names, ensure_ascii=False)),
             "tensors": self.tensors,
             "scores": self.scores.astype("<f4"),
             "targets": self.targets.astype("<i8"),
+            **(_decoded_arrays(self.decoded) if self.decoded else {}),
         }
 
 
@@ -229,23 +244,45 @@ def _check(pack: GoldenPack) -> None:
         "scores": (np.float32, (count, classes)),
         "targets": (np.int64, (count,)),
     }
-    hint = f"a {_KIND} is written by hemline convert; write it anew"
+    hint = _WRITE_ANEW
     if count == 0:
         raise UserError(f"the {_KIND} holds no picture", hint)
     if len(pack.names) != count or not all(isinstance(name, str) for name in pack.names):
         raise UserError(f"the {_KIND} has {count} pictures and {len(pack.names)} names", hint)
     for name, (dtype, shape) in expected.items():
-        array = getattr(pack, name)
-        if array.dtype != dtype or array.shape != shape:
-            raise UserError(
-                f"the {_KIND} has {name} of {array.dtype} {array.shape}, "
-                f"it must be {np.dtype(dtype)} {shape}",
-                hint,
-            )
+        _check_array(name, getattr(pack, name), dtype, shape)
+    if pack.decoded is not None:
+        means = (count, GRID, GRID, 3)
+        _check_array("sizes", pack.decoded.sizes_wh, np.int64, (count, 2))
+        _check_array("means", pack.decoded.means, np.uint8, means)
+        _check_array("checksums", pack.decoded.checksums, np.uint32, (count,))
     if not np.isfinite(pack.scores).all():
         raise UserError(f"the {_KIND} has reference scores that are NaN or infinite", hint)
     if pack.targets.min() < UNKNOWN or pack.targets.max() >= classes:
         raise UserError(f"the {_KIND} has targets outside of −1 to {classes - 1}", hint)
+
+
+def _check_array(name: str, array: NDArray[Any], dtype: Any, shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        raise UserError(
+            f"the {_KIND} has {name} of {array.dtype} {array.shape}, "
+            f"it must be {np.dtype(dtype)} {shape}",
+            _WRITE_ANEW,
+        )
+
+
+def _decoded_arrays(decoded: Fingerprints) -> dict[str, NDArray[Any]]:
+    return {
+        "decoded_sizes": decoded.sizes_wh.astype("<i8"),
+        "decoded_means": decoded.means,
+        "decoded_checksums": decoded.checksums.astype("<u4"),
+    }
+
+
+def _fingerprints(arrays: Mapping[str, NDArray[Any]]) -> Fingerprints:
+    return Fingerprints(
+        arrays["decoded_sizes"], arrays["decoded_means"], arrays["decoded_checksums"]
+    )
 
 
 def _cut(pictures: NDArray[Any], offsets: NDArray[Any]) -> tuple[bytes, ...]:

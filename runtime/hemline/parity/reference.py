@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hemline.card import InputSpec, ModelCard
 from hemline.errors import DataError, UserError
+from hemline.parity.fingerprint import Fingerprint, Fingerprints, fingerprint
 from hemline.parity.golden import GoldenPack
 from hemline.parity.metrics import UNKNOWN, answers_of
 from hemline.preprocess import Frame, Preprocessor
@@ -24,8 +25,8 @@ CACHE_BYTES = 64 * 1024 * 1024  # tensors kept for the next candidate; a small b
 Tensors = NDArray[np.uint8]
 
 
-class Pictures(Protocol):
-    """Where pictures come from: a golden pack, or a split of a data set."""
+class LabelledPictures(Protocol):
+    """Pictures whose classes are known; a `hemline.datasets.Split` is one."""
 
     def frame(self, i: int, /) -> Frame:
         """One picture: uint8, (H, W) or (H, W, 3) in BGR order."""
@@ -36,9 +37,8 @@ class Pictures(Protocol):
     def source(self, i: int, /) -> str:
         """What it is called."""
 
-
-class LabelledPictures(Pictures, Protocol):
-    """Pictures whose classes are known; a `hemline.datasets.Split` is one."""
+    def encoded(self, i: int, /) -> bytes:
+        """The content of its picture file."""
 
     @property
     def labels(self) -> Sequence[str]:
@@ -59,25 +59,25 @@ class Reference:
         targets: int64, (N,): their true classes among the card's labels, −1 if not known.
         scores: float32, (N, classes): the reference's logits.
         answers: int64, (N,): the reference's classes.
-        pack_sha256: Content hash of the golden pack, or "" if there is none.
+        pack: The golden pack that the pictures come from, or None.
     """
 
     def __init__(
         self,
         name: str,
         card: ModelCard,
-        pictures: Pictures,
+        pictures: LabelledPictures | GoldenPack,
         indices: NDArray[np.int64],
         targets: NDArray[np.int64],
         *,
         tensors: Tensors | None = None,
-        pack_sha256: str = "",
     ) -> None:
         if len(indices) == 0:
             raise DataError(f"{name} has no pictures", "give data with at least one picture")
         self.name, self.card, self.indices, self.targets = name, card, indices, targets
-        self.pack_sha256 = pack_sha256
+        self.pack = pictures if isinstance(pictures, GoldenPack) else None
         self._pictures, self._expected = pictures, tensors
+        self._decoded: dict[int, Fingerprint] = {}
         self._cache: dict[tuple[InputSpec, int], Tensors] = {}
         self._cached_bytes = 0
 
@@ -95,7 +95,6 @@ class Reference:
             indices,
             pack.targets[indices],
             tensors=pack.tensors[indices],
-            pack_sha256=pack.content_sha256,
         )
         reference._answer(pack.scores[indices])
         return reference
@@ -128,7 +127,9 @@ class Reference:
         if model.card.labels != pack.card.labels:
             raise DataError(f"{name}: the pack's classes are not those of the reference model")
         indices = spread(len(pack), limit)
-        reference = cls(name, model.card, pack, indices, pack.targets[indices])
+        alike = model.card.input == pack.card.input
+        tensors = pack.tensors[indices] if alike else None
+        reference = cls(name, model.card, pack, indices, pack.targets[indices], tensors=tensors)
         reference._answer(reference._run(model))
         return reference
 
@@ -138,6 +139,10 @@ class Reference:
     def source(self, row: int) -> str:
         """The name of one picture."""
         return self._pictures.source(int(self.indices[row]))
+
+    def encoded(self, row: int) -> bytes:
+        """One picture as the content of a picture file."""
+        return self._pictures.encoded(int(self.indices[row]))
 
     def frame(self, row: int) -> Frame:
         """One picture: uint8, (H, W) or (H, W, 3) in BGR order."""
@@ -160,6 +165,32 @@ class Reference:
             else:
                 yield start, made, self._made(self.card.input, start, stop)
 
+    @property
+    def has_tensors(self) -> bool:
+        """Whether its tensors come from elsewhere, so that those made here can be compared with them."""
+        return self._expected is not None
+
+    def tensor(self, row: int) -> Tensors:
+        """The tensor of one picture that the reference was given: uint8, (1, H, W, C)."""
+        if self._expected is not None:
+            return self._expected[row : row + 1]
+        return np.array(self._tensor(row, Preprocessor(self.card.input)))
+
+    def decoded(self, row: int) -> tuple[Frame, tuple[int, int]]:
+        """One picture as this machine decodes it for the pack's input, and the size of the whole picture."""
+        if self.pack is not None:
+            return self.pack.decoded_for(int(self.indices[row]), self.pack.card.input)
+        frame = self.frame(row)
+        return frame, (frame.shape[1], frame.shape[0])
+
+    def decoded_here(self) -> Fingerprints:
+        """What this machine decodes the pictures of the pack to."""
+        rows = [
+            self._decoded[row] if row in self._decoded else fingerprint(self.decoded(row)[0])
+            for row in range(len(self))
+        ]
+        return Fingerprints.of_rows(rows)
+
     def _made(self, spec: InputSpec, start: int, stop: int) -> Tensors:
         key = (spec, start)
         if key in self._cache:
@@ -167,18 +198,27 @@ class Reference:
         preprocess = Preprocessor(spec)
         tensors = np.empty((stop - start, *spec.tensor_shape[1:]), np.uint8)
         for row in range(start, stop):
-            tensors[row - start] = self._pictures.tensor(int(self.indices[row]), preprocess)[0]
+            tensors[row - start] = self._tensor(row, preprocess)[0]
         if self._cached_bytes + tensors.nbytes <= CACHE_BYTES:
             self._cache[key] = tensors
             self._cached_bytes += tensors.nbytes
         return tensors
+
+    def _tensor(self, row: int, preprocess: Preprocessor) -> Tensors:
+        index = int(self.indices[row])
+        if not isinstance(self._pictures, GoldenPack):
+            return self._pictures.tensor(index, preprocess)
+        frame, picture_wh = self._pictures.decoded_for(index, preprocess.spec)
+        if self._pictures.decoded is not None and preprocess.spec == self._pictures.card.input:
+            self._decoded[row] = fingerprint(frame)  # here, since nothing is decoded twice
+        return preprocess(frame, picture_wh)
 
     def _run(self, model: LoadedModel) -> NDArray[np.float32]:
         scores = np.empty((len(self), len(model.card.labels)), np.float32)
         logits = model.backend.logits
         blocks = self.blocks(model.card.input)
         count = -(-len(self) // BLOCK)
-        for start, tensors, _ in progress(blocks, f"running {model.file_name}", count, "block"):
+        for start, _, tensors in progress(blocks, f"running {model.file_name}", count, "block"):
             for k in range(len(tensors)):
                 scores[start + k] = logits(tensors[k : k + 1])
         return scores

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hemline.errors import UserError
 from hemline.parity.metrics import PairedCounts, wilson_interval
+from hemline.parity.stages.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class ParityReport:
         flips: The pictures with other answers; those that got worse first, the surest first.
         notes: What else the reader should know.
         failures: Why it does not pass, a sentence each.
+        stages: From the file to the label: where it breaks, and what explains it.
         gate: What was asked of it.
         answers: int64, (N,): the candidate's classes.
     """
@@ -138,6 +140,7 @@ class ParityReport:
     flips: tuple[Flip, ...]
     notes: tuple[str, ...]
     failures: tuple[str, ...]
+    stages: tuple[Stage, ...]
     gate: Gate
     answers: NDArray[np.int64] = field(repr=False, compare=False)
 
@@ -161,6 +164,7 @@ class ParityReport:
             "candidate": self.candidate,
             "passed": self.passed,
             "failures": list(self.failures),
+            "stages": [stage.to_json() for stage in self.stages],
             "notes": list(self.notes),
             "backend": self.backend,
             "model_bytes": self.model_bytes,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from hemline.parity.metrics import wilson_interval
 from hemline.parity.reference import Reference
 from hemline.parity.result import ParityReport
 from hemline.parity.run import CandidateError, Measurement, ParityRun
+from hemline.parity.stages.others import ObservedRun
+from hemline.parity.stages.stage import Stage
 
 _HEADER = (
     "model",
@@ -49,6 +51,18 @@ def table(run: ParityRun) -> str:
     return "\n\n".join(parts)
 
 
+def observed_table(run: ObservedRun) -> str:
+    """What was found of a runtime that is not ours, as text, without the verdict line."""
+    lines = [
+        f"{run.observed}: a runtime that runs {run.candidate}, on {count_of(run.images, 'picture')} "
+        f"of {run.reference}"
+    ]
+    if run.agreeing is not None:
+        share = percent(run.agreeing, run.images)
+        lines.append(f"same answer as the float model: {run.agreeing} of {run.images}, {share}")
+    return "\n".join([*lines, "", *stage_lines([(run.observed, run.stages)])])
+
+
 def _error(error: CandidateError) -> str:
     text = f"error: {error.candidate}: {error.problem}"
     return f"{text}\n  {error.hint}" if error.hint else text
@@ -65,6 +79,7 @@ def _measurement_lines(found: Measurement) -> list[str]:
     ]
     if remarks:
         lines += ["", *remarks]
+    lines += ["", *stage_lines([(report.candidate, report.stages) for report in found.reports])]
     if found.pairs:
         lines += ["", *(str(pair) for pair in found.pairs)]
     return lines
@@ -117,6 +132,34 @@ def tensors_text(report: ParityReport) -> str:
     return f"{report.tensors_equal} of {report.images} equal, ≤ {report.max_tensor_steps} steps"
 
 
+def stage_lines(stages_of: Sequence[tuple[str, Sequence[Stage]]]) -> list[str]:
+    """Each stage of each candidate, what broke and why, and why some could not be judged."""
+    names = [stage.name for stage in stages_of[0][1]]
+    rows = [
+        ("stages", *names),
+        *((who, *(_WORDS[stage.state] for stage in stages)) for who, stages in stages_of),
+    ]
+    lines = padded(rows, to_left=range(len(rows[0])))
+    lines += [
+        f"{who}: {stage.name}: {stage.sentence}"
+        for who, stages in stages_of
+        for stage in stages
+        if not stage
+    ]
+    unjudged: dict[str, list[str]] = {}
+    for who, stages in stages_of:
+        for stage in stages:
+            if stage.state == "not judged":
+                unjudged.setdefault(f"{stage.name}: {stage.finding}", []).append(who)
+    for reason, whose in unjudged.items():
+        of = f" ({', '.join(whose)})" if len(whose) < len(stages_of) else ""
+        lines.append(f"not judged{of}: {reason}")
+    return lines
+
+
+_WORDS = {"pass": "pass", "fail": "FAIL", "not judged": "not judged"}
+
+
 def _row(report: ParityReport) -> tuple[str, ...]:
     paired = report.paired
     known = paired.images > 0
@@ -137,14 +180,14 @@ def _row(report: ParityReport) -> tuple[str, ...]:
     )
 
 
-def padded(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of equal width: the first two flush left, and words too; numbers flush right."""
+def padded(rows: Sequence[Sequence[str]], to_left: Container[int] = ()) -> list[str]:
+    """Columns of equal width: the first two flush left, and words and `to_left` too; numbers flush right."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = []
     for number, row in enumerate(rows):
         cells = []
         for k, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            to_left = k < 2 or k >= len(row) - 2 or (number == 0 and k in (3, 5))
-            cells.append(cell.ljust(width) if to_left else cell.rjust(width))
+            is_word = k < 2 or k >= len(row) - 2 or (number == 0 and k in (3, 5)) or k in to_left
+            cells.append(cell.ljust(width) if is_word else cell.rjust(width))
         lines.append("  ".join(cells).rstrip())
     return lines

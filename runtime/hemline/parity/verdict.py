@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from hemline.card import ModelCard
 from hemline.parity.metrics import UNKNOWN, PairedCounts, is_collapsed
 from hemline.parity.reference import Reference
 from hemline.parity.result import Gate
+from hemline.parity.stages.stage import LABELS, PIXELS, SCORES, Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +40,20 @@ class Measured:
         return int((self.answers == UNKNOWN).sum())
 
 
-def failures_of(measured: Measured, gate: Gate) -> tuple[str, ...]:
+def failures_of(measured: Measured, gate: Gate, stages: Sequence[Stage]) -> tuple[str, ...]:
     """Why the candidate does not pass, in the order of the stages; empty if it passes."""
-    found = (
-        _preprocessing(measured, gate),
+    broken = {stage.name: f"{stage.name}: {stage.sentence}" for stage in stages if not stage}
+    network = (
         _no_numbers(measured),
         _collapse(measured),
         _agreement(measured, gate),
         _accuracy(measured, gate),
+    )
+    found = (
+        broken.get(PIXELS, ""),
+        _preprocessing(measured, gate),
+        *(network if any(network) else (broken.get(SCORES, ""),)),
+        broken.get(LABELS, ""),
     )
     return tuple(sentence for sentence in found if sentence)
 
@@ -117,7 +125,8 @@ def _accuracy(measured: Measured, gate: Gate) -> str:
 def notes_of(measured: Measured, card: ModelCard, reference: Reference) -> tuple[str, ...]:
     """What the reader should know beside the verdict."""
     notes = []
-    pack, stated = reference.pack_sha256, card.golden_sha256
+    pack = reference.pack.content_sha256 if reference.pack is not None else ""
+    stated = card.golden_sha256
     if pack and stated and pack != stated:
         notes.append(
             f"this pack was not written with this model: the model's card names pack "

@@ -124,7 +124,10 @@ def _arrays(path):
     ("change", "said"),
     [
         (lambda a: a.pop("scores"), "no array 'scores'"),  # another .npz file
-        (lambda a: a.update(format=np.array(2)), "format 2"),  # from the future
+        (lambda a: a.update(format=np.array(3)), "format 3"),  # from the future
+        (lambda a: a.pop("decoded_means"), "no array 'decoded_means'"),  # format 1 has none
+        (lambda a: a.update(decoded_means=a["decoded_means"][:-1]), "has means"),  # cut by hand
+        (lambda a: a.update(decoded_sizes=a["decoded_sizes"].T), "has sizes"),  # of another shape
         (lambda a: a.update(scores=a["scores"][:-1]), "has scores"),  # cut by hand
         (lambda a: a.update(offsets=a["offsets"][::-1]), "do not cut"),  # negative lengths
         (lambda a: a.update(offsets=a["offsets"] + 1), "do not cut"),  # beyond the end
