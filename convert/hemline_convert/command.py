@@ -44,7 +44,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds.add_argument(
         "--int8-io",
         action="store_true",
-        help="the int8 TFLite with int8 in and out, for microcontrollers; not in --all",
+        help="the int8 TFLite with int8 in and out, and the same as a C++ header, for microcontrollers; not "
+        "in --all",
     )
     kinds.add_argument("--no-onnx", action="store_true", help="leave the int8 ONNX out of --int8")
     parser.add_argument(

@@ -18,6 +18,7 @@ from hemline.errors import UserError
 from hemline.parity.compare import DEFAULT_GATE
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
 from hemline.parity.result import Gate
+from hemline_convert.c_header import c_header
 from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, choose_calibration_images
 from hemline_convert.calibration_check import CalibrationCheck
 from hemline_convert.calibration_manifest import MANIFEST_SUFFIX
@@ -31,6 +32,7 @@ from hemline_convert.static_quantizer import StaticQuantizer
 
 DEFAULT_GOLDEN_IMAGES = 1000
 REPORT_SUFFIXES = (".report.html", ".report.json")
+_MICRO = "int8_io.tflite"  # which gets a header for C++ beside it
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,9 @@ def convert(config: ConversionConfig) -> Conversion:
         atomic.write_bytes(path, content)
         files.append(path)
     models = tuple(files)
+    if _MICRO in contents:
+        files.append(config.out / f"{card.name}_{_MICRO.removesuffix('.tflite')}.h")
+        atomic.write_bytes(files[-1], c_header(card, contents[_MICRO]))
     if factory.manifest is not None:
         files.append(config.out / f"{card.name}{MANIFEST_SUFFIX}")
         atomic.write_bytes(files[-1], factory.manifest)

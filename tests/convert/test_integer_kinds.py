@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -162,6 +163,13 @@ def test_int8_io_takes_pixel_less_128_and_tells_so_in_its_metadata(out, pictures
     model = tflite_file.unpack((out / "paper_int8_io.tflite").read_bytes())
     entry = next(entry for entry in model.metadata if entry.name == b"TFLITE_METADATA")
     assert b"pixels 0 to 255 less 128" in bytes(model.buffers[entry.buffer].data)
+
+
+def test_int8_io_comes_with_a_header_that_holds_the_same_bytes(out):
+    text = (out / "paper_int8_io.h").read_text()
+    array = re.search(r"unsigned char paper_int8_io\[\] = \{(.*?)\};", text, re.DOTALL)
+    content = bytes(int(number) for number in array[1].split(",") if number.strip())
+    assert content == (out / "paper_int8_io.tflite").read_bytes()
 
 
 def test_what_the_next_picture_gives_does_not_change_the_logits_before(out, pictures):

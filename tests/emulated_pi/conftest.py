@@ -21,6 +21,7 @@ from emulated_pi import on_device
 from emulated_pi.boards import BOARDS, Board
 from emulated_pi.cache import UnavailableError
 from emulated_pi.installation import ROOT, Environment, installed
+from hemline import models
 
 Runs = Mapping[str, subprocess.CompletedProcess[str]]
 Install = Callable[..., Environment]
@@ -117,19 +118,37 @@ def hemline_here() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def here(pictures: Path) -> dict[str, NDArray[Any]]:
-    """What `on_device` measures on this machine."""
-    return on_device.measure(pictures, ["litert", "onnxruntime", "numpy"])
+def more_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped network with 16-bit activations, and with int8 at its ends."""
+    from hemline_convert.convert import ConversionConfig, convert
+    from hemline_convert.keras_source import StatedCard
+
+    source = models.source_path_of("paper")
+    assert source is not None
+    out = tmp_path_factory.mktemp("models")
+    kinds = ("w8a16", "int8_io")
+    name = StatedCard(name="paper")
+    convert(ConversionConfig(Path(source), out, kinds, onnx=(), data="drawn", stated=name))
+    return out
 
 
 @pytest.fixture(scope="session")
-def measured(install: Install, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Measure:
+def here(pictures: Path, more_models: Path) -> dict[str, NDArray[Any]]:
+    """What `on_device` measures on this machine."""
+    return on_device.measure(pictures, more_models, ["litert", "onnxruntime", "numpy"])
+
+
+@pytest.fixture(scope="session")
+def measured(
+    install: Install, pictures: Path, more_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Measure:
     """What `on_device` measures on a board: `measured("pi4", "litert", extra="onnx")`."""
 
     def get(name: str, *backends: str, extra: str = "") -> dict[str, NDArray[Any]]:
         out = tmp_path_factory.mktemp(name) / "measured.npz"
         environment = install(name, extra)
-        done = environment.python(BOARDS[name], on_device.__file__, pictures, out, *backends)
+        words = (on_device.__file__, pictures, more_models, out, *backends)
+        done = environment.python(BOARDS[name], *words)
         assert done.returncode == 0, done.stderr
         with np.load(out) as arrays:
             return dict(arrays)

@@ -1,6 +1,6 @@
 """Runs on the board, and here: what must be the same number for number on both.
 
-python on_device.py PICTURES OUT.npz BACKEND…
+python on_device.py PICTURES MODELS OUT.npz BACKEND…
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hemline.preprocess import Preprocessor
 
 # As many pictures of the golden pack; NumPy is slow where every instruction is emulated.
 PICTURES_OF = {"litert": 300, "tflite-runtime": 300, "onnxruntime": 300, "numpy": 100}
+_MORE_MODELS_PICTURES_OF = {"litert": 60, "tflite-runtime": 60, "numpy": 24}
 _SIZES_WH = ((640, 480), (1600, 1200), (320, 240), (333, 217), (40, 30), (20, 20))
 _INPUTS = {
     "28 gray": InputSpec((28, 28), "gray", "pad", "as-is"),
@@ -29,25 +30,34 @@ _INPUTS = {
 }
 
 
-def measure(pictures: Path, backends: list[str]) -> dict[str, NDArray[Any]]:
+def measure(pictures: Path, more_models: Path, backends: list[str]) -> dict[str, NDArray[Any]]:
     """Logits of each backend, tensors of picture files and of frames, and the frames of the video.
 
     Args:
         pictures: Folder with picture files, and a video `clip.avi`.
+        more_models: Folder with other `.tflite` files of the shipped network.
         backends: Names of backends that run the shipped model.
     """
     return {
         **{f"logits {name}": _logits(name) for name in backends},
+        **{
+            f"logits {name} {path.stem}": _logits(name, path)
+            for name in backends
+            if name in _MORE_MODELS_PICTURES_OF
+            for path in sorted(more_models.glob("*.tflite"))
+        },
         **{f"file {path.name}": _tensor_of_file(path) for path in sorted(pictures.glob("good*"))},
         **_tensors_of_frames(),
         "video": _frames(pictures / "clip.avi"),
     }
 
 
-def _logits(backend: str) -> NDArray[np.float32]:
+def _logits(backend: str, path: Path | None = None) -> NDArray[np.float32]:
+    """Of the shipped file, or of another one."""
     pack = GoldenPack.load(Path(str(models.golden_path_of("paper"))))
-    model = open_backend(str(models.path_of("paper", backend)), backend=backend)
-    return np.array([model.logits(tensor[None]) for tensor in pack.tensors[: PICTURES_OF[backend]]])
+    model = open_backend(path or str(models.path_of("paper", backend)), backend=backend)
+    count = (PICTURES_OF if path is None else _MORE_MODELS_PICTURES_OF)[backend]
+    return np.array([model.logits(tensor[None]) for tensor in pack.tensors[:count]])
 
 
 def _tensor_of_file(path: Path) -> NDArray[np.uint8]:
@@ -78,5 +88,5 @@ def _frames(path: Path) -> NDArray[np.uint8]:
 
 
 if __name__ == "__main__":
-    found: dict[str, Any] = dict(measure(Path(sys.argv[1]), sys.argv[3:]))
-    np.savez(sys.argv[2], **found)
+    found: dict[str, Any] = dict(measure(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[4:]))
+    np.savez(sys.argv[3], **found)

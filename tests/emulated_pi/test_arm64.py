@@ -99,6 +99,9 @@ def test_logits_and_video_frames_are_those_of_x86_64_bit_for_bit(measured, here,
     found = measured(name, "litert", "onnxruntime", "numpy", extra="onnx")
     assert len(found["logits litert"]) == len(found["logits onnxruntime"]) == 300
     assert len(found["logits numpy"]) == 100
+    for kind in ("w8a16", "int8_io"):
+        assert len(found[f"logits litert paper_{kind}"]) == 60
+        assert len(found[f"logits numpy paper_{kind}"]) == 24
     for what in here:
         if what.startswith(("file", "frame")):  # OpenCV's resizing rounds in another order there
             steps = np.abs(found[what].astype(int) - here[what])

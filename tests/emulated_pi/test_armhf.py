@@ -66,7 +66,8 @@ def test_the_numpy_interpreter_gives_the_bits_of_x86_64_and_tflite_runtime_is_on
     measured, here
 ):
     found = measured(PI, "tflite-runtime", "numpy")
-    assert np.array_equal(found["logits numpy"], here["logits numpy"])
+    for what in ("logits numpy", "logits numpy paper_w8a16", "logits numpy paper_int8_io"):
+        assert np.array_equal(found[what], here[what]), what
     step = np.diff(np.unique(here["logits numpy"])).min()
     ours = found["logits numpy"]
     assert np.abs(found["logits tflite-runtime"][: len(ours)] - ours).max() <= step * 1.01
