@@ -87,6 +87,7 @@ def test_the_demo_works_without_a_data_set_and_says_what_it_did(tmp_path, monkey
     assert "PASS" in result.stdout
     assert "agree on 300 of 300 pictures" in result.stdout
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
+        "paper.calibration.json",
         "paper.golden.npz",
         "paper.parity.json",
         "paper_int8.onnx",
