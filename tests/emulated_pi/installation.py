@@ -110,11 +110,12 @@ class Environment:
         )
 
     def _system_of(self, board: Board) -> Path:
-        """The root folder as this board sees it: with its own processor in `/proc/cpuinfo`."""
+        """The root folder as this board sees it: with its own files in `/proc` and `/sys`."""
         system = self._folder / "systems" / board.name
         if not system.exists():
-            (system / "proc").mkdir(parents=True)
-            (system / "proc/cpuinfo").write_text(board.cpuinfo)
+            for name, content in board.files.items():
+                (system / name).parent.mkdir(parents=True, exist_ok=True)
+                (system / name).write_text(content)
             for entry in self._root.iterdir():
                 (system / entry.name).symlink_to(entry)
         return system

@@ -38,6 +38,7 @@ def commands(pictures):
         "parity": ("parity", "paper"),
         "inspect": ("inspect", models.path_of("paper")),
         "models": ("models",),
+        "doctor": ("doctor", "--json", "--timeout", "120"),
     }
 
 
@@ -92,6 +93,22 @@ def test_the_parity_check_passes_on_the_board(runs):
 def test_what_a_model_holds_is_told_as_on_x86_64(runs, runs_here, what):
     assert runs[what].returncode == 0, runs[what].stderr
     assert runs[what].stdout == runs_here[what].stdout
+
+
+def test_the_doctor_names_the_board_and_its_backends_run(runs, board):
+    assert runs["doctor"].returncode == 0, runs["doctor"].stdout + runs["doctor"].stderr
+    content = json.loads(runs["doctor"].stdout)
+    found = {finding["topic"]: finding for finding in content["findings"]}
+    assert content["works"] is True
+    processor = {"cortex-a53": "Cortex-A53", "cortex-a72": "Cortex-A72", "cortex-a76": "Cortex-A76"}
+    assert found["board"]["what"] == f"{board.model}, 4 × {processor[board.cpu]}"
+    assert "64-bit programs on a 64-bit kernel (aarch64)" in found["system"]["what"]
+    assert found["heat"]["what"] == "48 °C"
+    assert "without windows" in found["packages"]["what"]
+    for backend in ("litert", "numpy"):
+        assert found[backend]["state"] == "ok", found[backend]
+    assert "onnxruntime" not in found
+    assert "ribbon" not in found  # rpicam-apps are not there, nor a sensor
 
 
 @pytest.mark.parametrize("name", ALL_BOARDS)

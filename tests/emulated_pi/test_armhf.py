@@ -24,6 +24,7 @@ def runs(install, run_all, pictures):
         "parity of tflite-runtime": ("parity", "paper"),
         "parity of numpy": ("parity", "paper", "--backend", "numpy"),
         "inspect": ("inspect", "paper"),
+        "doctor": ("doctor", "--json", "--timeout", "120"),
         "a cut picture": ("classify", pictures / "cut.jpg"),
         "onnx": ("classify", *good, "--backend", "onnxruntime"),
     }
@@ -60,6 +61,17 @@ def test_what_is_missing_on_32_bit_is_told(runs):
     assert runs["a cut picture"].returncode == 1
     assert runs["onnx"].returncode == 2
     assert "'hemline[onnx]'" in runs["onnx"].stderr
+
+
+def test_the_doctor_tells_32_bit_and_what_runs_there(runs):
+    assert runs["doctor"].returncode == 0, runs["doctor"].stdout + runs["doctor"].stderr
+    content = json.loads(runs["doctor"].stdout)
+    found = {finding["topic"]: finding for finding in content["findings"]}
+    assert found["board"]["what"] == f"{BOARDS[PI].model}, 4 × Cortex-A7"
+    assert "32-bit programs on a 32-bit kernel" in found["system"]["what"]
+    assert found["system"]["state"] == "note"
+    assert found["python"]["facts"]["system_site_packages"] is True
+    assert found["tflite-runtime"]["state"] == found["numpy"]["state"] == "ok"
 
 
 def test_the_numpy_interpreter_gives_the_bits_of_x86_64_and_tflite_runtime_is_one_step_away(

@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # The order of the help: the order in which one uses them.
-_ORDER = ("demo", "train", "convert", "parity", "classify", "inspect", "bench", "models", "doctor")
+_ORDER = (
+    "demo",
+    "train",
+    "convert",
+    "parity",
+    "classify",
+    "inspect",
+    "bench",
+    "models",
+    "doctor",
+    "service",
+)
 _OWN = (
     "parity",
     "classify",
@@ -35,6 +46,7 @@ _OWN = (
     "bench",
     "models",
     "doctor",
+    "service",
 )  # each is a module of this package
 _PLUGIN_GROUP = "hemline.commands"  # the rest is registered by the train and convert packages
 _EPILOG = "Start with: hemline demo. Help on a command: hemline COMMAND --help"
@@ -61,14 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if command is None:
             _overview().parse_args(arguments or ["--help"])
             return IMPOSSIBLE
-        parser = _Parser(
-            prog=f"hemline {name}",
-            description=command.summary,
-            formatter_class=_HelpFormatter,
-            allow_abbrev=False,
-        )
-        command.add_arguments(parser)
-        status = command.run(parser.parse_args(arguments[1:]))
+        status = command.run(parser_of(command).parse_args(arguments[1:]))
         sys.stdout.flush()  # so that a full disk is told here, and not by Python at exit
         return status
     except UserError as error:
@@ -89,6 +94,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return IMPOSSIBLE
 
 
+def parser_of(command: Command) -> argparse.ArgumentParser:
+    """The parser of a command; it raises `UserError` for what the command does not take."""
+    parser = _Parser(
+        prog=f"hemline {command.name}",
+        description=command.summary,
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    return parser
+
+
 def _abandon_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -103,14 +120,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults that say something: not "None" and not "False"."""
+    """Shows the defaults that say something: not "None", "False" or "[]"."""
 
     def __init__(self, prog: str) -> None:
         # Without a width, argparse imports shutil (4 ms) to ask for it, even if no help is shown.
         super().__init__(prog, width=_columns() - 2)
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False:
+        if action.default is None or action.default is False or action.default == []:
             return action.help
         return super()._get_help_string(action)
 

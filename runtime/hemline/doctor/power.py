@@ -88,7 +88,7 @@ def _alarm_or_nothing(machine: Machine) -> Finding:
         "power",
         "note",
         "vcgencmd is not here, so the board is not asked whether it is throttled",
-        "sudo apt install raspi-utils (libraspberrypi-bin on Debian 12)",
+        "sudo apt install raspi-utils",
     )
 
 

@@ -1,0 +1,129 @@
+"""What is done in the machine of `machine.sh`: a service is installed, disturbed, and removed.
+
+Each step writes what it saw; `test_systemd.py` looks at it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+SHARED = Path(sys.argv[1])
+PICTURE = sys.argv[2]
+USER = "daemon"
+HEMLINE = [sys.executable, "-m", "hemline"]
+RPICAM = f"""\
+#!{sys.executable}
+import os, time
+picture = open({PICTURE!r}, "rb").read()
+while not os.path.exists({str(SHARED / "hang")!r}):
+    os.write(1, picture)
+    time.sleep(0.05)
+time.sleep(600)
+"""
+# What a program of --exec can do and cannot, with the rights of the service.
+HOOK = """\
+import json, os, sys
+tried = {}
+for name, path in {"etc": "/etc/x", "home": sys.argv[2], "saved": sys.argv[1], "tmp": "/tmp/x"}.items():
+    try:
+        open(path, "w").close()
+        tried[name] = True
+    except OSError:
+        tried[name] = False
+status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+tried["no_new_privileges"] = status["NoNewPrivs"].strip() == "1"
+tried["capabilities"] = int(status["CapBnd"], 16)
+tried["seccomp"] = status["Seccomp"].strip() == "2"
+tried["uid"] = os.getuid()
+tried["notify"] = "NOTIFY_SOCKET" in os.environ
+tried["secret"] = os.environ.get("SECRET")
+json.dump(tried, open(sys.argv[1] + ".part", "w"))
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+"""
+
+
+def run(*command: str) -> dict[str, Any]:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return {"code": done.returncode, "out": done.stdout, "said": done.stderr}
+
+
+def show() -> dict[str, str]:
+    names = "ActiveState,SubState,Result,NRestarts,StatusText,MainPID,ExecMainStatus,ExecStart"
+    out = run("systemctl", "show", "camera", f"--property={names}")["out"]
+    return dict(line.partition("=")[::2] for line in out.splitlines())
+
+
+def wait_until(condition: Any, seconds: float = 60) -> dict[str, str]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        state = show()
+        if condition(state):
+            return state
+        time.sleep(0.2)
+    return show()
+
+
+def main() -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    for folder in Path(sys.executable).resolve().parents:  # on this disk that is gone at the end
+        folder.chmod(folder.stat().st_mode | 0o055)
+    rpicam = Path("/usr/local/bin/rpicam-vid")
+    rpicam.write_text(RPICAM)
+    rpicam.chmod(0o755)
+    folder = Path("/srv/100% of $HOME, \"quoted\" and 'so'")
+    saved, home = folder / "doubtful frames", Path(pwd.getpwnam(USER).pw_dir)
+    saved.mkdir(parents=True)
+    hook = folder / "hook.py"
+    hook.write_text(HOOK)
+    for path in (folder, saved):
+        os.chown(path, pwd.getpwnam(USER).pw_uid, -1)
+    os.chdir(folder)
+    environment = Path("/etc/hemline/camera.env")
+    environment.parent.mkdir()
+    environment.write_text("SECRET=of $HOME\n")
+    environment.chmod(0o600)
+
+    tried = saved / "tried.json"
+    hook_command = f'{sys.executable} hook.py "{tried}" {home}/x'
+    options = ["--camera", "picamera", "--on-change", "--save-doubtful", "doubtful frames"]
+    options += ["--doubtful-below", "1", "--exec", hook_command]
+    service = [*HEMLINE, "service"]
+    place = ["--system", "--name", "camera"]
+    unit = [*place, "--run-as", USER, "--watchdog", "4"]
+    seen["install"] = run(*service, "install", *unit, "--", *options)
+    seen["active"] = wait_until(lambda state: state["ActiveState"] == "active")
+    wait_until(lambda _: tried.exists(), 20)
+    time.sleep(2)
+    seen["hook"] = json.loads(tried.read_text()) if tried.exists() else None
+    seen["saved"] = len(list(saved.rglob("*.jpg")))
+    seen["status"] = run(*service, "status", *place)
+    seen["journal"] = run("journalctl", "-u", "camera", "--no-pager", "-o", "cat")
+
+    os.kill(int(show()["MainPID"]), signal.SIGKILL)
+    seen["killed"] = wait_until(
+        lambda state: state["ActiveState"] == "active" and state["NRestarts"] == "1"
+    )
+    (SHARED / "hang").touch()
+    seen["hung"] = wait_until(lambda state: state["Result"] == "watchdog")
+    (SHARED / "hang").unlink()
+    seen["back"] = wait_until(
+        lambda state: state["ActiveState"] == "active" and state["NRestarts"] == "2"
+    )
+    seen["stop"] = run("systemctl", "stop", "camera")
+    seen["stopped"] = show()
+    seen["uninstall"] = run(*service, "uninstall", *place)
+    seen["removed"] = run(*service, "status", *place)
+    seen["environment_left"] = environment.read_text()
+    return seen
+
+
+if __name__ == "__main__":
+    (SHARED / "seen.json").write_text(json.dumps(main(), indent=1))
