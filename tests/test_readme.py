@@ -54,6 +54,7 @@ def test_every_command_and_option_of_the_readme_exists():
         "bench",
         "models",
         "doctor",
+        "service",
     }
     used = {name for name, _ in lines if name in commands}
     assert used == commands

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError("standard output is closed", "let it go to a file or a terminal")
         # Only the module of the command that is wanted is imported: start-up time is a feature.
         name = arguments[0] if arguments else ""
-        command = _command(name) if name in _ORDER else None
+        command = command_named(name) if name in _ORDER else None
         if command is None:
             _overview().parse_args(arguments or ["--help"])
             return IMPOSSIBLE
@@ -154,11 +154,16 @@ def _overview() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"hemline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name in _ORDER:
-        commands.add_parser(name, help=_command(name).summary)
+        commands.add_parser(name, help=command_named(name).summary)
     return parser
 
 
-def _command(name: str) -> Command:
+def command_named(name: str) -> Command:
+    """A command of this package, or of another that is installed.
+
+    Raises:
+        UserError: The other package is not installed.
+    """
     if name in _OWN:
         with loading():
             own: Command = import_module(f"hemline.cli.{name}").COMMAND

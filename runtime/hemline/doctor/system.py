@@ -41,7 +41,7 @@ def board(machine: Machine) -> Finding:
             "board",
             "warn",
             f"{what}: for ARMv6 there is neither LiteRT nor tflite-runtime",
-            "the interpreter in NumPy runs, slowly: hemline classify PICTURE --backend numpy",
+            "the interpreter in NumPy may run, slowly: hemline classify PICTURE --backend numpy",
             facts,
         )
     return Finding("board", "ok", what, facts=facts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,12 +19,15 @@ from typing import Any
 SHARED = Path(sys.argv[1])
 PICTURE = sys.argv[2]
 USER = "daemon"
+HANG = Path(
+    "/srv/hang"
+)  # while it is there, the camera hangs; not in /tmp, which the service has its own of
 HEMLINE = [sys.executable, "-m", "hemline"]
 RPICAM = f"""\
 #!{sys.executable}
 import os, time
 picture = open({PICTURE!r}, "rb").read()
-while not os.path.exists({str(SHARED / "hang")!r}):
+while not os.path.exists("/srv/hang"):
     os.write(1, picture)
     time.sleep(0.05)
 time.sleep(600)
@@ -56,7 +60,7 @@ def run(*command: str) -> dict[str, Any]:
 
 
 def show() -> dict[str, str]:
-    names = "ActiveState,SubState,Result,NRestarts,StatusText,MainPID,ExecMainStatus,ExecStart"
+    names = "ActiveState,Result,NRestarts,StatusText,MainPID,ExecMainStatus"
     out = run("systemctl", "show", "camera", f"--property={names}")["out"]
     return dict(line.partition("=")[::2] for line in out.splitlines())
 
@@ -92,7 +96,7 @@ def main() -> dict[str, Any]:
     environment.chmod(0o600)
 
     tried = saved / "tried.json"
-    hook_command = f'{sys.executable} hook.py "{tried}" {home}/x'
+    hook_command = shlex.join([sys.executable, "hook.py", str(tried), f"{home}/x"])
     options = ["--camera", "picamera", "--on-change", "--save-doubtful", "doubtful frames"]
     options += ["--doubtful-below", "1", "--exec", hook_command]
     service = [*HEMLINE, "service"]
@@ -100,9 +104,9 @@ def main() -> dict[str, Any]:
     unit = [*place, "--run-as", USER, "--watchdog", "4"]
     seen["install"] = run(*service, "install", *unit, "--", *options)
     seen["active"] = wait_until(lambda state: state["ActiveState"] == "active")
-    wait_until(lambda _: tried.exists(), 20)
-    time.sleep(2)
+    wait_until(lambda _: tried.exists() and any(saved.rglob("*.jpg")))
     seen["hook"] = json.loads(tried.read_text()) if tried.exists() else None
+    seen["uid"] = pwd.getpwnam(USER).pw_uid
     seen["saved"] = len(list(saved.rglob("*.jpg")))
     seen["status"] = run(*service, "status", *place)
     seen["journal"] = run("journalctl", "-u", "camera", "--no-pager", "-o", "cat")
@@ -111,9 +115,9 @@ def main() -> dict[str, Any]:
     seen["killed"] = wait_until(
         lambda state: state["ActiveState"] == "active" and state["NRestarts"] == "1"
     )
-    (SHARED / "hang").touch()
+    HANG.touch()
     seen["hung"] = wait_until(lambda state: state["Result"] == "watchdog")
-    (SHARED / "hang").unlink()
+    HANG.unlink()
     seen["back"] = wait_until(
         lambda state: state["ActiveState"] == "active" and state["NRestarts"] == "2"
     )
