@@ -91,7 +91,7 @@ def _explain(path: Path, error: OSError) -> str:
 
 def _mend(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
-        return "free some space, or choose another place with --out; nothing was left half-written"
+        return "free some space, or choose another place; nothing was left half-written"
     return "choose a folder that you may write to"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hemline import atomic
 from hemline._opencv import cv2
+from hemline.disk import DEFAULT_MAX_BYTES, Budget, unused
 from hemline.errors import UserError
 from hemline.sources.frames import tell_on_standard_error
 
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from hemline.sources.frames import Tell
 
 DEFAULT_BELOW = 0.6
-DEFAULT_MAX_BYTES = 1_000_000_000
 _JPEG_QUALITY = 95
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 class DoubtfulFrames:
@@ -57,17 +56,14 @@ class DoubtfulFrames:
             raise UserError(
                 f"frames are doubtful below {below}", "it must be above 0 and at most 1"
             )
-        if max_bytes < 1:
-            raise UserError(f"the disk space for frames is {max_bytes} bytes", "give 1 or more")
         self._folder = Path(folder)
         with atomic.explaining_os_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         self._folders = folder_names(labels)
         self._below = below
-        self._max_bytes = max_bytes
         self._interval_s = interval_s
         self._tell = tell
-        self._bytes = sum(path.stat().st_size for path in self._folder.glob("*/*.jpg"))
+        self._budget = Budget(self._folder, "*/*.jpg", max_bytes, tell)
         self._last_s: float | None = None
         self._told = ""
         self.saved = 0
@@ -84,11 +80,7 @@ class DoubtfulFrames:
         good, content = cv2.imencode(".jpg", timed.bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         if not good:
             raise RuntimeError("OpenCV cannot write a JPEG picture")
-        if self._bytes + content.size > self._max_bytes:
-            self._tell_once(
-                f"{self._folder} has no room for more frames within {self._max_bytes / 1e6:g} MB; "
-                "move some away, or raise --max-disk"
-            )
+        if not self._budget.has_room(content.size):
             return
         try:
             atomic.write_bytes(self._path(own.top[0][0], timed.number), content.tobytes())
@@ -97,19 +89,16 @@ class DoubtfulFrames:
                 f"a doubtful frame was not saved: {error.problem}", str(error.__cause__)
             )
             return
-        self._bytes += content.size
+        self._budget.add(content.size)
         self._told = ""
         self.saved += 1
 
     def _path(self, label: str, number: int) -> Path:
-        moment = time.strftime("%Y%m%d-%H%M%S")
-        name, again = f"{moment}-{number}", 0
-        folder = self._folder / self._folders[label]
-        while (path := folder / f"{name}{f'-{again}' if again else ''}.jpg").exists():
-            again += 1  # the clock was set back, or another process saves here
-        return path
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{number}.jpg"
+        # It can be taken: the clock was set back, or another process saves here.
+        return unused(self._folder / self._folders[label] / name)
 
-    def _tell_once(self, problem: str, cause: str = "no room") -> None:
+    def _tell_once(self, problem: str, cause: str) -> None:
         if cause != self._told:
             self._told = cause
             self._tell(problem)
@@ -132,15 +121,3 @@ def folder_names(labels: Sequence[str]) -> dict[str, str]:
             )
         folders[label] = name
     return folders
-
-
-def parse_bytes(text: str) -> int:
-    """A number of bytes, such as `500M` or `2G` (powers of 1000).
-
-    Raises:
-        UserError: It is no such number.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", text.strip())
-    if match is None:
-        raise UserError(f"{text!r} is no amount of disk space", "give one such as 500M or 2G")
-    return int(float(match[1]) * _UNITS[match[2]])

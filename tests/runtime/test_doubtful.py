@@ -6,7 +6,7 @@ import pytest
 
 from hemline.batch import Outcome
 from hemline.classifier import Classification, Latency
-from hemline.doubtful import DoubtfulFrames, folder_names, parse_bytes
+from hemline.doubtful import DoubtfulFrames, folder_names
 from hemline.errors import UserError
 from hemline.sources import TimedFrame
 
@@ -104,19 +104,6 @@ def test_every_label_has_a_folder_inside(labels, folders):
 def test_two_labels_never_share_a_folder():
     with pytest.raises(UserError, match="the same folder"):
         folder_names(("a/b", "a_b"))
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("500", 500), ("2k", 2000), ("1.5M", 1_500_000), ("2GB", 2 * 10**9)]
-)
-def test_disk_space_is_read_in_powers_of_1000(text, size):
-    assert parse_bytes(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "many", "-1", "1 x", "1e9"])
-def test_what_is_no_disk_space_is_refused(text):
-    with pytest.raises(UserError, match="no amount of disk space"):
-        parse_bytes(text)
 
 
 @pytest.mark.parametrize("values", [{"below": 0}, {"below": 1.1}, {"max_bytes": 0}])

@@ -156,7 +156,10 @@ def test_the_command_shows_only_changes_and_smoothing_leaves_the_odd_frame_out(h
         (["a.jpg", "--smooth", "1"], "--smooth is for many frames"),
         (["a.jpg", "--on-change"], "--on-change is for many frames"),
         (["a.jpg", "--exec", "true"], "--exec is for many frames"),
-        (["--camera", "0", "--max-disk", "1G"], "--max-disk is given without --save-doubtful"),
+        (
+            ["--camera", "0", "--max-disk", "1G"],
+            "--max-disk is given without --save or --save-doubtful",
+        ),
         (["--camera", "0", "--exec-timeout", "1"], "--exec-timeout is given without --exec"),
         (["a.avi", "--size", "640x480"], "--size is given without --camera"),
         (["a.avi", "--reopen", "5"], "--reopen is given without --camera"),

@@ -9,7 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from hemline.errors import UserError
+from hemline.images import IMAGE_SUFFIXES
 from hemline.sinks import CsvSink, JsonSink, PrintingSink, Sink, TextSink
+from hemline.sources.listing import STANDARD_INPUT, STREAM_SCHEMES, VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
     import argparse
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sinks that take more than text."""
     group = parser.add_argument_group("where else the answers go")
+    group.add_argument(
+        "--save", metavar="PATH", help="annotated pictures in a folder, or a film: .mp4, .avi, .mkv"
+    )
+    group.add_argument(
+        "--show",
+        action="store_true",
+        help="a window; q or Esc ends, any key shows the next picture",
+    )
     group.add_argument(
         "--serve",
         nargs="?",
@@ -67,10 +77,19 @@ def check(arguments: argparse.Namespace) -> None:
     """Refuse what has no use.
 
     Raises:
-        UserError: An option says nothing without another one.
+        UserError: An option says nothing without another one, or there would be nothing to see.
     """
-    if arguments.token is not None and arguments.serve is None:
-        raise UserError("--token is given without --serve")
+    if arguments.max_disk is not None and not (arguments.save or arguments.save_doubtful):
+        raise UserError("--max-disk is given without --save or --save-doubtful")
+    if not (arguments.save or arguments.show):
+        return
+    option = "--save" if arguments.save else "--show"
+    if not arguments.source and arguments.camera is None:
+        raise UserError(f"{option} is given, and nothing to classify", "give a source or --camera")
+    if STANDARD_INPUT in arguments.source and arguments.stdin in (None, "picture"):
+        raise UserError(
+            f"{option} has no use for a picture from standard input", "name the file instead"
+        )
 
 
 def printing_sink(arguments: argparse.Namespace, classifier: Classifier) -> PrintingSink:
@@ -104,6 +123,19 @@ def watching_sinks(
     def add(sink: Sink) -> None:
         sinks.append(stack.enter_context(contextlib.closing(sink)))
 
+    if arguments.save is not None or arguments.show:
+        from hemline.annotate import Annotator
+
+        if lacking := Annotator().undrawable(classifier.card.labels):
+            tell(
+                f"this OpenCV cannot draw all signs of {', '.join(lacking[:3])}: ? stands for them"
+            )
+    if arguments.save is not None:
+        add(_saving_sink(arguments, tell))
+    if arguments.show:
+        from hemline.sinks.window import WindowSink
+
+        add(WindowSink())
     if arguments.serve is not None:
         from hemline.sinks.web import WebSink
 
@@ -115,6 +147,31 @@ def watching_sinks(
     if arguments.mqtt is not None:
         sinks.append(stack.enter_context(_mqtt_sink(arguments, classifier, tell)))
     return sinks
+
+
+def _saving_sink(arguments: argparse.Namespace, tell: Tell) -> Sink:
+    from hemline.disk import DEFAULT_MAX_BYTES, parse_bytes
+
+    max_bytes = None if arguments.max_disk is None else parse_bytes(arguments.max_disk)
+    if max_bytes is None and (arguments.camera is not None or _has_no_end(arguments.source)):
+        max_bytes = DEFAULT_MAX_BYTES
+    suffix = os.path.splitext(arguments.save)[1].lower()
+    if suffix in VIDEO_SUFFIXES:
+        from hemline.sinks.film import FilmSink
+
+        return FilmSink(arguments.save, fps=arguments.fps, max_bytes=max_bytes, tell=tell)
+    if suffix in IMAGE_SUFFIXES and not os.path.isdir(arguments.save):
+        raise UserError(
+            f"--save {arguments.save} looks like a picture",
+            "give a folder for pictures, or a film (.mp4, .avi, .mkv)",
+        )
+    from hemline.sinks.pictures import PictureSink
+
+    return PictureSink(arguments.save, max_bytes=max_bytes, tell=tell)
+
+
+def _has_no_end(sources: list[str]) -> bool:
+    return any(source == STANDARD_INPUT or source.startswith(STREAM_SCHEMES) for source in sources)
 
 
 def _mqtt_sink(arguments: argparse.Namespace, classifier: Classifier, tell: Tell) -> MqttSink:

@@ -36,7 +36,6 @@ _OVER_TIME = (
     "exec_timeout",
     "save_doubtful",
     "doubtful_below",
-    "max_disk",
 )  # fmt: skip
 _FOR_FRAMES = (*_OVER_TIME, "mqtt_interval")
 # A film that is slower to classify than to play, or has a gap, goes on from where it is.
@@ -46,7 +45,7 @@ _LONGEST_WAIT_S = 5.0
 _BESIDE = {
     "exec_timeout": "exec",
     "doubtful_below": "save_doubtful",
-    "max_disk": "save_doubtful",
+    "token": "serve",
     "mqtt_interval": "mqtt",
     "mqtt_qos": "mqtt",
     "mqtt_client_id": "mqtt",
@@ -219,13 +218,14 @@ class Work:
         if arguments.save_doubtful is None:
             return None
         from hemline import doubtful
+        from hemline.disk import DEFAULT_MAX_BYTES, parse_bytes
 
         below, space = arguments.doubtful_below, arguments.max_disk
         return doubtful.DoubtfulFrames(
             arguments.save_doubtful,
             classifier.card.labels,
             below=doubtful.DEFAULT_BELOW if below is None else below,
-            max_bytes=doubtful.DEFAULT_MAX_BYTES if space is None else doubtful.parse_bytes(space),
+            max_bytes=DEFAULT_MAX_BYTES if space is None else parse_bytes(space),
             tell=tell,
         )
 

@@ -1,0 +1,214 @@
+"""An annotated film (`--save FILE.mp4`)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hemline import atomic
+from hemline._opencv import cv2
+from hemline.annotate import Annotator
+from hemline.disk import unused
+from hemline.errors import UserError
+from hemline.sinks.base import Sink
+from hemline.sources.frames import MAX_FPS, tell_on_standard_error
+
+if TYPE_CHECKING:
+    from hemline.batch import Outcome
+    from hemline.preprocess import Frame
+    from hemline.sources.frames import Tell
+
+# What OpenCV writes wherever it is installed.
+CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
+
+_FIRST_FRAMES = 5  # of which the rate is measured
+_LEFT_FREE_BYTES = (
+    16 << 20
+)  # OpenCV does not tell of a full disk, and the end of a film needs some space
+_LOOK_EVERY = 25  # frames
+_LONGEST_GAP_S = 2.0  # a camera that was gone does not leave a still picture for that time
+
+
+class FilmSink(Sink):
+    """Saves the frames with their answers as a film; each source, and each size of frames, has its own.
+
+    Of a film every frame is written once. Of a camera they are written at a steady rate, so that the film
+    lasts as long as it did: a frame is repeated or left out where the camera was slower or faster.
+
+    Args:
+        path: Ends in `.mp4`, `.avi` or `.mkv`. Where it is taken, a number is added.
+        fps: Rate of the film; by default that of its first frames.
+        max_bytes: No film is longer; what comes after that is not saved, which is told. None: no bound.
+        tell: Takes messages: what was saved.
+
+    Raises:
+        UserError: From `write` and `close` too: it cannot be written, the disk is full, or there is a
+            picture among the sources.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fps: float | None = None,
+        max_bytes: int | None = None,
+        tell: Tell = tell_on_standard_error,
+    ) -> None:
+        self._path = Path(path)
+        if self._path.suffix.lower() not in CODECS:
+            raise UserError(
+                f"{path} is no kind of film that can be written", f"give {', '.join(CODECS)}"
+            )
+        with atomic.explaining_os_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._fps = fps
+        self._max_bytes = max_bytes
+        self._tell = tell
+        self._annotator = Annotator()
+        self._film: _Film | None = None
+        self._is_full = False
+
+    def write(self, outcome: Outcome) -> None:
+        """Add its frame; an outcome without an answer has none."""
+        if outcome.answer is None:
+            return
+        if outcome.timed is None:
+            raise UserError(
+                f"{outcome.source} is a picture, which cannot go into a film",
+                "give --save a folder",
+            )
+        timed = outcome.timed
+        if timed.number == 0:
+            self._finish()
+            self._is_full = False
+        if self._is_full:
+            return
+        drawn = self._annotator.draw(timed.bgr, outcome.answer)
+        if self._film is not None and self._film.shape != drawn.shape:
+            self._finish()
+        if self._film is None:
+            self._film = _Film(self._path, self._fps, drawn.shape, timed.wall_s is not None)
+        self._film.add(drawn, timed.at_s)
+        if self._max_bytes is not None and self._film.size >= self._max_bytes:
+            self._is_full = True
+            self._finish()
+            self._tell(f"no more is saved: the film has {self._max_bytes / 1e6:g} MB (--max-disk)")
+
+    def close(self) -> None:
+        """Finish the film."""
+        self._finish()
+
+    def _finish(self) -> None:
+        film, self._film = self._film, None
+        if film is not None:
+            path, frames = film.finish()
+            self._tell(f"saved {path} ({frames} frames)")
+
+
+class _Film:
+    """One file, which has its name when it is whole.
+
+    Args:
+        path: What it is to be called, if that is free.
+        fps: Its rate; None to measure it.
+        shape: Of its frames.
+        is_live: Whether frames come as they happen, rather than each by its own time.
+    """
+
+    def __init__(
+        self, path: Path, fps: float | None, shape: tuple[int, ...], is_live: bool
+    ) -> None:
+        self.shape = shape
+        self.size = 0
+        self._path = unused(path)
+        self._refuse_full_disk()
+        self._fps = fps
+        self._is_live = is_live
+        self._first: list[tuple[Frame, float]] = []
+        self._writer: cv2.VideoWriter | None = None
+        self._written = 0
+        self._start_s = self._last_s = 0.0
+        self._stack = contextlib.ExitStack()
+        self._temporary = self._stack.enter_context(atomic.replacing(self._path))
+
+    def add(self, frame: Frame, at_s: float) -> None:
+        """Add a frame, which is copied where it has to be kept."""
+        if self._writer is None:
+            self._first.append((frame.copy(), at_s))
+            if len(self._first) < _FIRST_FRAMES:
+                return
+            self._begin()
+            return
+        self._put(frame, at_s)
+
+    def finish(self) -> tuple[Path, int]:
+        """Close the file, see that it is whole, and give it its name; which, and how many frames."""
+        with self._stack:
+            if self._writer is None:
+                self._begin()
+            assert self._writer is not None
+            self._writer.release()
+            self._refuse_broken()
+        return self._path, self._written
+
+    def _begin(self) -> None:
+        fps = self._fps or _rate([at_s for _, at_s in self._first])
+        self._fps = fps
+        codec = cv2.VideoWriter.fourcc(*CODECS[self._path.suffix.lower()])
+        height, width = self.shape[:2]
+        self._writer = cv2.VideoWriter(str(self._temporary), codec, fps, (width, height))
+        if not self._writer.isOpened():
+            raise UserError(
+                f"cannot write {self._path}: OpenCV has no writer for such a film here",
+                "give another kind (.avi), or a folder",
+            )
+        self._start_s = self._last_s = self._first[0][1]
+        for frame, at_s in self._first:
+            self._put(frame, at_s)
+        self._first = []
+
+    def _put(self, frame: Frame, at_s: float) -> None:
+        assert self._writer is not None
+        assert self._fps is not None
+        times = 1
+        if self._is_live:
+            self._start_s += max(0.0, at_s - self._last_s - _LONGEST_GAP_S)
+            times = int((at_s - self._start_s) * self._fps + 0.5) + 1 - self._written
+        self._last_s = at_s
+        for _ in range(times):
+            self._writer.write(frame)
+            self._written += 1
+            if self._written % _LOOK_EVERY == 0:
+                self._look()
+
+    def _look(self) -> None:
+        self.size = self._temporary.stat().st_size
+        self._refuse_full_disk()
+
+    def _refuse_full_disk(self) -> None:
+        free = os.statvfs(self._path.parent)
+        if free.f_bavail * free.f_frsize < _LEFT_FREE_BYTES:
+            with atomic.explaining_os_errors(self._path):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _refuse_broken(self) -> None:
+        """OpenCV's writer tells of no error; so see whether a reader finds the last frame."""
+        capture = cv2.VideoCapture(str(self._temporary))
+        capture.set(cv2.CAP_PROP_POS_FRAMES, self._written - 1)
+        good, _ = capture.read()
+        capture.release()
+        if not good:
+            raise UserError(
+                f"cannot write {self._path}: its {self._written} frames cannot be read again",
+                "see whether the disk is full; nothing was left half-written",
+            )
+
+
+def _rate(times_s: list[float]) -> float:
+    """Frames per second of the first few: n frames span n − 1 intervals."""
+    if len(times_s) < 2 or times_s[-1] <= times_s[0]:
+        return 25.0
+    return min(float(MAX_FPS), max(1.0, (len(times_s) - 1) / (times_s[-1] - times_s[0])))
