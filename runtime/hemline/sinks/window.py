@@ -35,6 +35,8 @@ class WindowSink(Sink):
 
     def __init__(self) -> None:
         _refuse_without_windows()
+        # Qt would complain of missing fonts, which nothing here is written in.
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         self._annotator = Annotator()
         self._is_open = False
 

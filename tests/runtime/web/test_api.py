@@ -307,3 +307,21 @@ def test_a_change_of_the_clock_changes_nothing(serve, frame, monkeypatch):
         served.show(frame, 1)
         assert 0 <= served.ask("/api/latest").json["age_s"] < 60
         assert served.ask("/healthz").status == 200
+
+
+def test_a_film_is_played_at_its_own_speed_and_its_page_stays(process, film):
+    begun = process(film, "--serve", "127.0.0.1:0", "--json")
+    assert begun.process.stdout is not None
+    begun.process.stdout.readline()
+    start = time.monotonic()
+    lines = [begun.process.stdout.readline() for _ in range(49)]
+    assert time.monotonic() - start > 1.7  # 49 intervals of 40 ms
+    assert all("label" in json.loads(line) for line in lines)
+    end = time.monotonic() + 60
+    while begun.ask("/api/latest").json["state"] != "finished":
+        assert time.monotonic() < end
+    latest = begun.ask("/api/latest").json
+    assert (latest["frames"], latest["frame"], latest["dropped"]) == (50, 49, 0)
+    code, _, said = begun.end()
+    assert code == 130
+    assert "the page stays until Ctrl-C" in said
