@@ -17,9 +17,11 @@ def main() -> int:
     """Build the wheel, install it on the board, and run the command there."""
     parser = argparse.ArgumentParser(prog="python -m emulated_pi", description=__doc__)
     parser.add_argument("board", choices=BOARDS)
-    parser.add_argument("program", choices=("hemline", "python"))
+    parser.add_argument("program", choices=("hemline", "python", "size"))
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    parser.add_argument("--extra", default="", help="also install this extra, such as onnx")
+    parser.add_argument(
+        "--extra", default="", help="also install this extra, such as onnx; or: smallest"
+    )
     chosen = parser.parse_args()
     board = BOARDS[chosen.board]
     with tempfile.TemporaryDirectory() as temporary:
@@ -40,6 +42,9 @@ def main() -> int:
         except UnavailableError as reason:
             print(f"no emulated Raspberry Pi: {reason}", file=sys.stderr)
             return 2
+        if chosen.program == "size":
+            print(f"{environment.size_bytes() / 1e6:.1f} MB of packages, without pip")
+            return 0
         run = environment.hemline if chosen.program == "hemline" else environment.python
         done = run(board, *chosen.arguments, cwd=Path.cwd())
     print(done.stdout, end="")

@@ -20,7 +20,7 @@ from PIL import Image
 from emulated_pi import on_device
 from emulated_pi.boards import BOARDS, Board
 from emulated_pi.cache import UnavailableError
-from emulated_pi.installation import ROOT, Environment, installed
+from emulated_pi.installation import ROOT, SMALLEST, Environment, installed
 from hemline import models
 
 Runs = Mapping[str, subprocess.CompletedProcess[str]]
@@ -34,6 +34,7 @@ _INSTALLATIONS = (
     ("pi4", "onnx"),
     ("pi5-debian13", "onnx"),
     ("pi2-32bit", ""),
+    ("pi4", SMALLEST),
 )
 _TURNED_RIGHT = 6  # EXIF orientation: the camera was held upright
 

@@ -21,6 +21,9 @@ _UNREACHABLE = re.compile(
     "ConnectionError|NewConnectionError|name resolution|timed out|Max retries"
 )
 _PIP = ("-m", "pip", "install", "--quiet", "--only-binary", ":all:")
+# In place of an extra: the smallest install of docs/installation.md.
+SMALLEST = "smallest"
+_SMALLEST = ("tqdm", "tflite-runtime", "numpy<2", "opencv-python-headless<4.12")
 
 
 class Environment:
@@ -82,6 +85,15 @@ class Environment:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(self.packages)
 
+    def size_bytes(self) -> int:
+        """What the installed packages take, without pip itself, which the smallest install does without."""
+        return sum(
+            path.stat().st_size
+            for folder in (self.packages, *self.layers)
+            for path in folder.rglob("*")
+            if path.is_file() and not path.relative_to(folder).parts[0].startswith("pip")
+        )
+
     def python(
         self, board: Board, *arguments: object, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
@@ -126,18 +138,22 @@ def installed(folder: Path, board: Board, wheel: Path, extra: str = "") -> Envir
 
     What hemline needs comes from the cache; pip must find there that nothing is missing.
     """
-    layers = [_layer(board, wheel, "", [])]
-    if extra:
+    layers = [_layer(board, wheel, SMALLEST if extra == SMALLEST else "", [])]
+    if extra not in ("", SMALLEST):
         layers.append(_layer(board, wheel, extra, layers[:1]))
     environment = Environment(folder, board, layers)
-    # 32 bit: Debian's packages do not tell pip that they are OpenCV, and their NumPy is older.
-    offline = "--no-deps" if board.architecture == "armhf" else "--no-index"
-    environment.install(offline, _wanted(wheel, extra))
+    if extra == SMALLEST:
+        environment.install("--no-compile", "--no-deps", wheel)
+    elif board.architecture == "armhf":
+        # Debian's packages do not tell pip that they are OpenCV, and their NumPy is older.
+        environment.install("--no-deps", wheel)
+    else:
+        environment.install("--no-index", _wanted(wheel, extra))
     return environment
 
 
 def _layer(board: Board, wheel: Path, extra: str, below: list[Path]) -> Path:
-    """What pip installs beside hemline itself; the README's line for 32 bit."""
+    """What pip installs beside hemline itself; the lines of docs/ for 32 bit."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     ingredients = [
         str(userland(board)),
@@ -150,7 +166,9 @@ def _layer(board: Board, wheel: Path, extra: str, below: list[Path]) -> Path:
     def fill(layer: Path) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             environment = Environment(Path(temporary) / "venv", board, below)
-            if board.architecture == "armhf":
+            if extra == SMALLEST:
+                environment.install("--no-compile", *_SMALLEST)
+            elif board.architecture == "armhf":
                 environment.install("tqdm", "tflite-runtime")
             else:
                 environment.install("--constraint", _CONSTRAINTS, _wanted(wheel, extra))

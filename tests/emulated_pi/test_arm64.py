@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from emulated_pi.boards import BOARDS
+from emulated_pi.installation import SMALLEST
 from hemline import models
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow]
@@ -39,6 +40,7 @@ def commands(pictures):
         "inspect": ("inspect", models.path_of("paper")),
         "models": ("models",),
         "doctor": ("doctor", "--json", "--timeout", "120"),
+        "service": ("service", "show", "--name", "door", "--", "--camera", "picamera", "-k", "1"),
     }
 
 
@@ -109,6 +111,34 @@ def test_the_doctor_names_the_board_and_its_backends_run(runs, board):
         assert found[backend]["state"] == "ok", found[backend]
     assert "onnxruntime" not in found
     assert "ribbon" not in found  # rpicam-apps are not there, nor a sensor
+
+
+def test_a_unit_of_a_service_can_be_shown(runs):
+    assert runs["service"].returncode == 0, runs["service"].stderr
+    assert " -P -m hemline classify --camera picamera -k 1\n" in runs["service"].stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "extra", "megabytes"),
+    [("pi4", "", 250), ("pi5-debian13", "", 250), ("pi4", SMALLEST, 140)],
+)
+def test_the_packages_take_no_more_of_the_card_than_is_documented(install, name, extra, megabytes):
+    assert install(name, extra).size_bytes() < megabytes * 1e6
+
+
+def test_the_smallest_install_runs_the_shipped_model(install, run_all, pictures):
+    commands = {
+        "pictures": ("classify", *sorted(pictures.glob("good*")), "--json"),
+        "video": ("classify", pictures / "clip.avi", "--json"),
+        "parity": ("parity", "paper"),
+    }
+    runs = run_all(install("pi4", SMALLEST), BOARDS["pi4"], commands)
+    for done in runs.values():
+        assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in runs["pictures"].stdout.splitlines()]
+    assert {answer["backend"] for answer in answers} == {"tflite-runtime"}
+    assert len(runs["video"].stdout.splitlines()) > 5
+    assert "PASS" in runs["parity"].stdout
 
 
 @pytest.mark.parametrize("name", ALL_BOARDS)

@@ -1,4 +1,4 @@
-"""32-bit Raspberry Pi OS by the README's lines: Debian's NumPy and OpenCV, and tflite-runtime or none."""
+"""32-bit Raspberry Pi OS by the lines of docs/pi-32-bit.md: Debian's NumPy and OpenCV, and LiteRT's elder."""
 
 from __future__ import annotations
 

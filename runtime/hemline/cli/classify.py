@@ -111,7 +111,12 @@ def _add_frame_arguments(parser: argparse.ArgumentParser) -> None:
     frames.add_argument("--max-disk", metavar="SIZE", help="of the kept frames (default: 1G)")
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def checked(arguments: argparse.Namespace) -> Work:
+    """What is asked for, after everything that can be refused before a model or a camera is opened.
+
+    Raises:
+        UserError: The arguments cannot be meant, or not together.
+    """
     if arguments.source and arguments.camera is not None:
         raise UserError("sources and --camera both given", "give one of the two")
     if not arguments.source and arguments.camera is None and arguments.serve is None:
@@ -123,7 +128,11 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--workers is {arguments.workers}", f"it must be from 1 to {MAX_WORKERS}")
     if arguments.max_frames is not None and arguments.max_frames < 1:
         raise UserError(f"--max-frames is {arguments.max_frames}", "it must be at least 1")
-    work = Work(arguments)
+    return Work(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    work = checked(arguments)
     with loading():
         classifier = _classifier(arguments)
     with_error = 0

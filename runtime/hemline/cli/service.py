@@ -178,6 +178,11 @@ def _advice(place: Place, options: Options) -> list[str]:
         )
     if options.shows_password:
         lines.append("note: the password in the address can be read by all users of this machine")
+    if options.serves_network:
+        lines.append(
+            f"note: put HEMLINE_TOKEN=… into {place.environment}, or clients need another token after "
+            "each start, which is in the journal"
+        )
     if options.runs_programs and place.scope == "system":
         lines.append(
             "note: what --exec runs may write to --writes folders alone, and use cameras and --device alone"

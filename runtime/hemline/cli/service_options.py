@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hemline.cli import classify, parser_of
-from hemline.cli.work import Work
 from hemline.errors import UserError
+from hemline.modelfile import find_model
+from hemline.web import address
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +31,7 @@ class Options(NamedTuple):
         runs_programs: Whether one has classify run programs, which the service's limits hold for too.
         shows_all: Whether every frame gives a line, which would fill the journal.
         shows_password: Whether an address holds one, which everybody can then read in the unit.
+        serves_network: Whether others than this machine can reach it, for which they need a token.
     """
 
     words: tuple[str, ...]
@@ -38,6 +40,7 @@ class Options(NamedTuple):
     runs_programs: bool
     shows_all: bool
     shows_password: bool
+    serves_network: bool
 
 
 def checked(words: Sequence[str]) -> Options:
@@ -61,7 +64,8 @@ def checked(words: Sequence[str]) -> Options:
                 f"--{name} would be in the unit, which everybody can read",
                 "leave it out, and put it into the environment file that is named once installed",
             )
-    Work(given)
+    classify.checked(given)
+    find_model(given.model, given.backend)
     return Options(
         tuple(words),
         tuple(_folder(name, path) for name, path in _written_to(given)),
@@ -69,6 +73,7 @@ def checked(words: Sequence[str]) -> Options:
         given.exec is not None,
         not given.on_change,
         any(_PASSWORD.search(word) for word in words),
+        given.serve is not None and not address.parse(given.serve).is_loopback,
     )
 
 

@@ -20,7 +20,9 @@ _HEADER = (
 )
 _ENVIRONMENT = """\
 # Settings that others must not read, one NAME=value a line, such as
-# HEMLINE_TOKEN=…
+# HEMLINE_TOKEN=…            for --serve
+# HEMLINE_MQTT_USERNAME=…    for --mqtt
+# HEMLINE_MQTT_PASSWORD=…
 # Take them up with: {restart}
 """
 State = Literal["absent", "as written", "changed"]

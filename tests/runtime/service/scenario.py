@@ -18,7 +18,7 @@ from typing import Any
 
 SHARED = Path(sys.argv[1])
 PICTURE = sys.argv[2]
-USER = "daemon"
+USER = "pi"  # made on the disk that is gone at the end
 HANG = Path(
     "/srv/hang"
 )  # while it is there, the camera hangs; not in /tmp, which the service has its own of
@@ -31,6 +31,14 @@ while not os.path.exists("/srv/hang"):
     os.write(1, picture)
     time.sleep(0.05)
 time.sleep(600)
+"""
+MANAGER = f"""\
+[Service]
+Type=notify
+User={USER}
+Environment={{runtime}}
+ExecStart=/lib/systemd/systemd --user
+Delegate=yes
 """
 # What a program of --exec can do and cannot, with the rights of the service.
 HOOK = """\
@@ -59,26 +67,63 @@ def run(*command: str) -> dict[str, Any]:
     return {"code": done.returncode, "out": done.stdout, "said": done.stderr}
 
 
-def show() -> dict[str, str]:
+def show(*by: str) -> dict[str, str]:
     names = "ActiveState,Result,NRestarts,StatusText,MainPID,ExecMainStatus"
-    out = run("systemctl", "show", "camera", f"--property={names}")["out"]
-    return dict(line.partition("=")[::2] for line in out.splitlines())
+    out = run(
+        *by, "systemctl", *(["--user"] if by else []), "show", "camera", f"--property={names}"
+    )
+    return dict(line.partition("=")[::2] for line in out["out"].splitlines())
 
 
-def wait_until(condition: Any, seconds: float = 60) -> dict[str, str]:
-    end = time.monotonic() + seconds
+def wait_until(condition: Any, *by: str) -> dict[str, str]:
+    end = time.monotonic() + 60
     while time.monotonic() < end:
-        state = show()
+        state = show(*by)
         if condition(state):
             return state
         time.sleep(0.2)
-    return show()
+    return show(*by)
+
+
+def service_of_the_user() -> dict[str, Any]:
+    """The same by the user's own systemd, which is started as a login would have logind start it."""
+    seen: dict[str, Any] = {}
+    entry = pwd.getpwnam(USER)
+    folder = Path(f"/run/user/{entry.pw_uid}")
+    folder.mkdir(parents=True, mode=0o700)
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+    runtime = f"XDG_RUNTIME_DIR={folder}"
+    Path("/etc/systemd/system/manager.service").write_text(MANAGER.format(runtime=runtime))
+    seen["manager"] = run("systemctl", "start", "manager")
+    as_user = (
+        "runuser",
+        "-u",
+        USER,
+        "--",
+        "env",
+        "-C",
+        entry.pw_dir,
+        f"HOME={entry.pw_dir}",
+        runtime,
+    )
+    service = [*as_user, *HEMLINE, "service"]
+    place = ["--user", "--name", "camera"]
+    options = ["--camera", "picamera", "--on-change"]
+    seen["install"] = run(*service, "install", *place, "--", *options)
+    seen["active"] = wait_until(lambda state: state.get("ActiveState") == "active", *as_user)
+    status = Path(f"/proc/{seen['active'].get('MainPID', '0')}/status")
+    seen["process"] = status.read_text() if status.exists() else ""
+    seen["status"] = run(*service, "status", *place)
+    seen["uninstall"] = run(*service, "uninstall", *place)
+    seen["stopped"] = show(*as_user)
+    return seen
 
 
 def main() -> dict[str, Any]:
     seen: dict[str, Any] = {}
     for folder in Path(sys.executable).resolve().parents:  # on this disk that is gone at the end
         folder.chmod(folder.stat().st_mode | 0o055)
+    run("useradd", "--create-home", USER)
     rpicam = Path("/usr/local/bin/rpicam-vid")
     rpicam.write_text(RPICAM)
     rpicam.chmod(0o755)
@@ -126,6 +171,7 @@ def main() -> dict[str, Any]:
     seen["uninstall"] = run(*service, "uninstall", *place)
     seen["removed"] = run(*service, "status", *place)
     seen["environment_left"] = environment.read_text()
+    seen["user"] = service_of_the_user()
     return seen
 
 

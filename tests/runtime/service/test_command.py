@@ -172,6 +172,10 @@ def test_without_systemctl_the_unit_can_be_written_all_the_same(hemline, world, 
         (("install", "--", "photo.jpg"), "none is named"),
         (("install", "--", "--camera", "0", "--no-such-option"), "--no-such-option"),
         (("install", "--", "--camera", "0", "--exec-timeout", "3"), "--exec-timeout"),
+        (("install", "--", "--camera", "0", "-m", "no-such-model"), "no-such-model"),
+        (("install", "--", "--camera", "0", "--max-frames", "0"), "--max-frames"),
+        (("install", "--", "--camera", "0", "--serve", "--token", "s" * 20), "everybody can read"),
+        (("install", "--", "--serve"), "none is named"),
         (("install", "--", "--camera", "0", "--save-doubtful", "/no/such/dir"), "mkdir -p"),
         (("install", "--", "--camera", "0", "--exec", "a\nb"), "a unit cannot hold"),
         (("install", "--name", "../x", *CAMERA), "cannot be the name of a service"),
@@ -200,6 +204,14 @@ def test_a_password_in_an_address_is_told_to_be_seen_by_all(service):
     assert "can be read by all users" in done.stdout
     assert "secret" not in done.stdout
     assert "every frame gives a line" in done.stdout
+
+
+@pytest.mark.parametrize(("listens", "noted"), [("127.0.0.1:8080", False), (":8080", True)])
+def test_what_others_can_reach_is_told_to_want_a_token_that_stays(service, world, listens, noted):
+    done = service("install", *CAMERA, "--serve", listens)
+    assert done.returncode == 0, done.stderr
+    assert (f"HEMLINE_TOKEN=… into {world.environment}" in done.stdout) == noted
+    assert "# HEMLINE_TOKEN=…" in world.environment.read_text()
 
 
 def test_a_place_of_the_system_is_below_etc(tmp_path):

@@ -87,3 +87,17 @@ def test_it_is_stopped_without_being_failed_and_removed_without_its_passwords(se
     assert seen["removed"]["code"] == 1
     assert "not installed" in seen["removed"]["out"]
     assert seen["environment_left"] == "SECRET=of $HOME\n"
+
+
+def test_it_runs_by_the_systemd_of_a_user_as_well(seen):
+    user = seen["user"]
+    assert user["manager"]["code"] == 0, user["manager"]["said"]
+    assert user["install"]["code"] == 0, user["install"]["said"]
+    assert "loginctl enable-linger" in user["install"]["out"]
+    assert user["active"]["ActiveState"] == "active"
+    status = dict(line.split(":\t", 1) for line in user["process"].splitlines())
+    assert status["Uid"].split() == [str(seen["uid"])] * 4
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert user["status"]["code"] == 0
+    assert user["uninstall"]["code"] == 0, user["uninstall"]["said"]
+    assert user["stopped"]["ActiveState"] == "inactive"
