@@ -24,9 +24,8 @@ def examine(machine: Machine, needed_cameras: Sequence[str] = ()) -> Report:
         needed_cameras: As `--camera` takes them. They must give frames; of other cameras that is only told.
     """
     nodes = cameras.nodes(machine)
-    rans = machine.run_all(_first(machine))
-    base = software.answer(rans["base"])
-    rans |= machine.run_all(_second(base, nodes, needed_cameras))
+    order = _Order(machine, nodes, needed_cameras)
+    rans = machine.run_all(order.first(), order.after)
     findings = chain(
         [system.board(machine), system.system(machine)],
         system.memory(machine),
@@ -35,52 +34,104 @@ def examine(machine: Machine, needed_cameras: Sequence[str] = ()) -> Report:
         power.temperature(machine),
         power.governor(machine),
         [software.interpreter()],
-        software.packages(base),
-        software.backend_findings(base, _of(rans, "backend ")),
+        software.packages(order.base),
+        software.backend_findings(order.base, order.in_order(rans, "backend ")),
         software.extras(),
-        _cameras(machine, nodes, rans),
+        _cameras(machine, nodes, order, rans),
     )
     return Report(tuple(findings))
 
 
-def _first(machine: Machine) -> dict[str, list[str]]:
-    """What needs nothing of the others."""
-    wanted = {
-        "base": software.probe("base"),
-        "throttling": power.throttling_command(machine),
-        "clock": system.clock_command(machine),
-        "ribbon list": ribbon.listing_command(machine),
-        "ribbon picamera2": ribbon.picamera2_command(),
-    }
-    return {name: command for name, command in wanted.items() if command is not None}
+class _Order:
+    """What is tried when: all that can be at the same time is.
 
+    Backends and cameras wait for NumPy and OpenCV, without which none of them works. The ribbon camera is
+    tried by one program after the other, since libcamera serves only one.
 
-def _second(
-    base: dict[str, Any], nodes: list[cameras.Node], needed_cameras: Sequence[str]
-) -> dict[str, list[str]]:
-    """What NumPy and OpenCV are needed for; and the cameras, which Picamera2 has let go of by now."""
-    if "error" in base:
-        return {}
-    names = software.backends_to_try(base)
-    return {
-        **{f"backend {name}": software.probe("backend", name) for name in names},
-        **{f"node {path}": command for path, command in cameras.commands(nodes).items()},
-        **{f"needed {name}": software.probe("camera", name) for name in needed_cameras},
-    }
+    Attributes:
+        base: What the probe of NumPy and OpenCV found.
+    """
+
+    def __init__(
+        self, machine: Machine, nodes: list[cameras.Node], needed_cameras: Sequence[str]
+    ) -> None:
+        self.base: dict[str, Any] = {}
+        self._machine = machine
+        self._nodes = nodes
+        self._names: list[str] = []
+        self._needed = {f"needed {name}": software.probe("camera", name) for name in needed_cameras}
+        self._of_ribbon = {
+            name: command
+            for name, command in (
+                ("ribbon list", ribbon.listing_command(machine)),
+                ("ribbon picamera2", ribbon.picamera2_command()),
+            )
+            if command is not None
+        }
+
+    def first(self) -> dict[str, list[str]]:
+        """What needs nothing of the others."""
+        wanted = {
+            "base": software.probe("base"),
+            "throttling": power.throttling_command(self._machine),
+            "clock": system.clock_command(self._machine),
+        }
+        ready = {name: command for name, command in wanted.items() if command is not None}
+        return self._begun(ready | self._next_of_ribbon())
+
+    def after(self, name: str, ran: Ran) -> dict[str, list[str]]:
+        """What can be tried now that this has ended."""
+        ready = {}
+        if name == "base":
+            self.base = software.answer(ran)
+            ready = self._after_base()
+        if name == self._ribbon_is_busy_with:
+            self._ribbon_is_busy_with = ""
+            if ran.code is None:  # libcamera hangs, and would do so for Picamera2 as well
+                self._of_ribbon.pop("ribbon picamera2", None)
+        return self._begun(ready | self._next_of_ribbon())
+
+    _ribbon_is_busy_with = ""
+
+    def _after_base(self) -> dict[str, list[str]]:
+        if "error" in self.base:
+            return {}
+        ribbons = {name for name in self._needed if name.startswith("needed picamera")}
+        self._of_ribbon |= {name: self._needed[name] for name in ribbons}
+        return {
+            **{
+                f"backend {name}": software.probe("backend", name)
+                for name in software.backends_to_try(self.base)
+            },
+            **{f"node {path}": command for path, command in cameras.commands(self._nodes).items()},
+            **{name: command for name, command in self._needed.items() if name not in ribbons},
+        }
+
+    def _next_of_ribbon(self) -> dict[str, list[str]]:
+        if self._ribbon_is_busy_with or not self._of_ribbon:
+            return {}
+        name = next(iter(self._of_ribbon))
+        self._ribbon_is_busy_with = name
+        return {name: self._of_ribbon.pop(name)}
+
+    def _begun(self, ready: dict[str, list[str]]) -> dict[str, list[str]]:
+        self._names += ready
+        return ready
+
+    def in_order(self, rans: dict[str, Ran], start: str) -> dict[str, Ran]:
+        """Those whose name begins so, by the rest of it, in the order in which they were begun."""
+        return {
+            name.removeprefix(start): rans[name] for name in self._names if name.startswith(start)
+        }
 
 
 def _cameras(
-    machine: Machine, nodes: list[cameras.Node], rans: dict[str, Ran]
+    machine: Machine, nodes: list[cameras.Node], order: _Order, rans: dict[str, Ran]
 ) -> Iterator[Finding]:
-    found = list(cameras.findings(nodes, _of(rans, "node ")))
-    found += ribbon.findings(machine, nodes, _of(rans, "ribbon "))
-    for name, ran in _of(rans, "needed ").items():
+    found = list(cameras.findings(nodes, order.in_order(rans, "node ")))
+    found += ribbon.findings(machine, nodes, order.in_order(rans, "ribbon "))
+    for name, ran in order.in_order(rans, "needed ").items():
         found.append(cameras.frames_of(f"camera {name}", name, ran, needed=True))
     yield from found
     if not found:
         yield Finding("camera", "note", "no camera is there", "plug one in; see: ls /dev/video*")
-
-
-def _of(rans: dict[str, Ran], start: str) -> dict[str, Ran]:
-    """Those whose name begins so, by the rest of it."""
-    return {name.removeprefix(start): ran for name, ran in rans.items() if name.startswith(start)}

@@ -14,7 +14,7 @@ from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 DEFAULT_TIMEOUT_S = 8.0
 _LOOK_S = 0.02
@@ -115,10 +115,19 @@ class Machine:
         """By the device tree."""
         return "Raspberry Pi" in (self.text("proc/device-tree/model") or "")
 
-    def run_all(self, commands: Mapping[str, Sequence[str]]) -> dict[str, Ran]:
-        """Run programs, some at a time; one that does not end in time is killed with its children."""
+    def run_all(
+        self,
+        commands: Mapping[str, Sequence[str]],
+        then: Callable[[str, Ran], Mapping[str, Sequence[str]]] = lambda _name, _ran: {},
+    ) -> dict[str, Ran]:
+        """Run programs, some at a time; one that does not end in time is killed with its children.
+
+        Args:
+            commands: What to begin with, by any names.
+            then: Is given each that has ended, and gives what else to run.
+        """
         plenty = self.memory_kb().get("MemAvailable", 0) > _PLENTY_KB
-        at_once = max(2, os.cpu_count() or 1) + 1 if plenty else 2
+        at_once = max(4, os.cpu_count() or 1) if plenty else 2
         waiting, running, done = list(commands.items()), dict[str, _Child](), dict[str, Ran]()
         try:
             while waiting or running:
@@ -130,11 +139,12 @@ class Machine:
                     if ran is not None:
                         done[name] = ran
                         del running[name]
+                        waiting += then(name, ran).items()
                 sleep(_LOOK_S)
         finally:
             for child in running.values():
                 child.kill()
-        return {name: done[name] for name in commands}
+        return done
 
 
 class _Child:
