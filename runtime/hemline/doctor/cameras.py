@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import grp
 import os
-import struct
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hemline.doctor.finding import Finding
 from hemline.doctor.software import answer, probe
+from hemline.v4l2 import capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +24,6 @@ _RIBBON = ("unicam", "rp1-cfe")
 _INNER = ("bcm2835-codec", "bcm2835-isp", "pispbe", "rpi-hevc-dec", "rpivid")
 _LEGACY = "mmal service"
 
-_QUERYCAP = 0x80685600  # VIDIOC_QUERYCAP: _IOR('V', 0, struct v4l2_capability)
-_CAPABILITY = struct.Struct("16s 32s 32s I I I 3I")
-_CAPTURES = 0x0000_0001 | 0x0000_1000  # V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_VIDEO_CAPTURE_MPLANE
-_DEVICE_CAPS = 0x8000_0000
 _BLACK = 3.0  # of 255
 
 
@@ -72,14 +67,12 @@ def _looked_at(path: Path, name: str) -> tuple[Kind, bool]:
     except OSError as error:
         return "camera", error.errno in (errno.EACCES, errno.EPERM)
     try:
-        answered = fcntl.ioctl(node, _QUERYCAP, bytes(_CAPABILITY.size))
+        gives_pictures = capability(node).gives_pictures
     except OSError:
         return "camera", False  # a driver that does not answer: let it show whether it gives frames
     finally:
         os.close(node)
-    _, _, _, _, capabilities, of_node, *_ = _CAPABILITY.unpack(answered)
-    able = of_node if capabilities & _DEVICE_CAPS else capabilities
-    if not able & _CAPTURES:
+    if not gives_pictures:
         return "other", False  # a USB camera has a second node, of metadata
     return ("legacy" if name.startswith(_LEGACY) else "camera"), False
 

@@ -68,11 +68,7 @@ class V4l2Device(_OpenCvDevice):
             self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
         if not self._capture.isOpened():
             self.close()
-            raise DeviceError(
-                f"camera {device} cannot be opened",
-                "it may be held by another program, or you may lack the right: "
-                "sudo usermod -aG video $USER, then log in again",
-            )
+            raise _cannot_be_opened(device)
         self._ask(self._capture)
 
     def _ask(self, capture: cv2.VideoCapture) -> None:
@@ -90,11 +86,11 @@ class V4l2Device(_OpenCvDevice):
         return None if self._capture is None else self._capture.get(cv2.CAP_PROP_FPS) or None
 
     def no_frame(self) -> DeviceError:
-        """It is held, or no camera that V4L2 serves."""
+        """It or its cable fails, or it is no camera that V4L2 serves."""
         return DeviceError(
             f"{self.name} opens but gives no frame",
-            "another program may hold it (fuser -v /dev/video*), or it is a ribbon camera, which "
-            "V4L2 shows but does not serve: take --camera picamera",
+            "plug it in again, without a hub and with a good power supply; a ribbon camera, which "
+            "V4L2 shows but does not serve, is --camera picamera",
         )
 
 
@@ -121,6 +117,15 @@ class StreamDevice(_OpenCvDevice):
             f"{self.name} gives no frame that can be decoded",
             "check that the camera is on, and that the stream plays elsewhere (ffplay ADDRESS)",
         )
+
+
+def _cannot_be_opened(device: str) -> DeviceError:
+    if sys.platform != "linux":
+        return DeviceError(f"camera {device} cannot be opened", "another program may hold it")
+    from hemline.v4l2 import why_closed
+
+    why, mend = why_closed(device)
+    return DeviceError(f"camera {device} cannot be opened: {why}", mend)
 
 
 def cannot_be_opened(address: str, reason: str = "") -> DeviceError:

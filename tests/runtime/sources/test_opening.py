@@ -11,7 +11,7 @@ from hemline.sources import frames_of_camera, open_camera
     [
         ("97", DeviceError, "there is no camera /dev/video97"),
         ("/dev/video98", DeviceError, "there is no camera /dev/video98"),
-        ("/dev/null", DeviceError, "cannot be opened"),  # a device, but no camera
+        ("/dev/null", DeviceError, "cannot be opened: it is no camera"),
         ("http://127.0.0.1:9/", DeviceError, "cannot be opened as a video"),  # nobody listens
         ("front door", UserError, "is not a camera that hemline knows"),
     ],
