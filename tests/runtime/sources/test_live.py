@@ -27,8 +27,7 @@ def test_a_slow_consumer_gets_the_newest_frame_and_knows_what_was_dropped(camera
         second = next(frames)
         third = next(frames)
     assert (first.number, second.number, third.number) == (0, 1, 2)
-    assert first.dropped == 0
-    assert second.dropped > 0  # of the 25 or so that came meanwhile
+    assert second.dropped > first.dropped  # of the 25 or so that came meanwhile
     assert second.at_s > 0.2  # the newest, and not the next, which came after 0.02 s
     assert first.wall_s == pytest.approx(time.time(), abs=10)
 
