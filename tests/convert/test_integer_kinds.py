@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import re
@@ -275,6 +276,17 @@ def test_int8_ends_that_are_not_those_of_pixels_are_refused(out):
     shifted = tflite_file.described(tflite_file.pack(model), card)
     with pytest.raises(ModelError, match="not those of pixel − 128"):
         verify.verify_tflite("paper_int8_io.tflite", shifted, "int8_io", card)
+
+
+def test_all_leaves_out_what_is_made_on_request():
+    from hemline_convert import command
+
+    parser = argparse.ArgumentParser()
+    command.COMMAND.add_arguments(parser)
+    everything, _ = command._kinds(parser.parse_args(["net.keras", "--all"]))
+    assert set(everything) == {"float32", "float16", "dynamic_range", "int8", "mediapipe"}
+    both, onnx = command._kinds(parser.parse_args(["net.keras", "--w8a16", "--int8-io"]))
+    assert (both, onnx) == (("w8a16", "int8_io"), ())
 
 
 def test_per_tensor_without_an_integer_file_is_refused(config):
