@@ -186,6 +186,16 @@ def other_biases(model, name):
     model.buffers[tensor.buffer].data = (values + 20_000).view(np.uint8)
 
 
+def other_scale(model, name, factor=1.4):
+    """Of what the layer gives: it then stands for more than the layers behind it are made for."""
+    _, tensor = operator_of(model, name)
+    tensor.quantization.scale = np.asarray(tensor.quantization.scale) * factor
+
+
+def smaller_scale(model, name):
+    other_scale(model, name, 0.7)
+
+
 WEIGHTED = {"plain": ["first", "second", "hidden", "logits"]}
 WEIGHTED["branched"] = ["first", "depthwise", "pointwise", "branch", "logits"]
 
@@ -201,6 +211,12 @@ def test_a_spoilt_layer_is_the_worst_and_the_error_arises_there(quantizer, int8,
         worst = worst_first(layers)[0]
         assert worst.name.rsplit("/", 1)[-1] == name, (name, spoil, layers)
         assert worst.arises_here
+        if spoil is larger_weights:
+            assert (
+                "the scale of its weights is 1.3 times what its biases are made for" in worst.misfit
+            )
+        else:
+            assert not worst.misfit
         if spoil is one_channel_of_zeros:
             assert worst.worst_channel == 3
             assert worst.worst_channel_sqnr_db < 3
@@ -208,6 +224,68 @@ def test_a_spoilt_layer_is_the_worst_and_the_error_arises_there(quantizer, int8,
             assert worst.local_sqnr_db < 25
         behind = [layer for layer in layers if layer.index > worst.index]
         assert not any(layer.arises_here and layer.local_sqnr_db < 25 for layer in behind), layers
+
+
+# Layers in front of one with biases; what is in between only moves integers.
+IN_FRONT = {"plain": ["second", "hidden"], "branched": ["first", "depthwise"]}
+
+
+@FORMATS
+@pytest.mark.parametrize("spoil", [other_scale, smaller_scale])
+def test_a_layer_whose_scale_does_not_fit_the_biases_behind_it_is_blamed(
+    quantizer, int8, spoil, written
+):
+    for name in IN_FRONT["plain" if b"hidden_1" in int8 else "branched"]:
+        model = unpack(int8)
+        spoil(model, name)
+        layers = compare_layers(quantizer.network, written(pack(model)), PICTURES)
+        if written is as_onnx and all(layer.local_sqnr_db > 30 for layer in layers):
+            continue  # ONNX Runtime takes biases for what they say, unless it fuses them with the layer
+        worst = worst_first(layers)[0]
+        assert worst.name.rsplit("/", 1)[-1] == name, (name, spoil, layers)
+        assert worst.arises_here
+        if spoil is other_scale:  # too small a scale also cuts the layer itself
+            assert "the scale of its output is 1.4 times what" in worst.misfit
+        others = [layer for layer in layers if layer.index != worst.index]
+        assert not any(layer.misfit for layer in others), layers
+
+
+def test_a_scale_that_is_changed_in_front_of_pooling_is_blamed_in_tflite(quantizer, int8):
+    name = "first" if b"hidden_1" in int8 else "joined"
+    if name == "joined":
+        pytest.skip("its pooling is followed by a mean, which takes any scale")
+    model = unpack(int8)
+    other_scale(model, name)
+    layers = compare_layers(quantizer.network, pack(model), PICTURES)
+    worst = worst_first(layers)[0]
+    assert worst.name.rsplit("/", 1)[-1] == name, layers
+    pooled = next(layer for layer in layers if layer.operator == "MAX_POOL_2D")
+    assert pooled.made_wrong_by == worst.index
+    assert not pooled.arises_here
+
+
+@pytest.mark.parametrize("place", ["in front", "behind"])
+def test_a_zero_point_that_is_changed_around_pooling_is_blamed_in_tflite(quantizer, int8, place):
+    if b"hidden_1" not in int8:
+        pytest.skip("the other network")
+    model = unpack(int8)
+    operator, tensor = operator_of(model, "first")
+    output = operator.outputs[0]
+    if place == "behind":
+        graph = model.subgraphs[0]
+        pooling = next(o for o in graph.operators if o.inputs[0] == output)
+        tensor = graph.tensors[pooling.outputs[0]]
+    tensor.quantization.zeroPoint = np.asarray(tensor.quantization.zeroPoint) + 30
+    layers = compare_layers(quantizer.network, pack(model), PICTURES)
+    worst = worst_first(layers)[0]
+    assert worst.operator == ("CONV_2D" if place == "in front" else "MAX_POOL_2D"), layers
+    assert "zero point of its output is off by +30" in worst.misfit
+
+
+@FORMATS
+def test_a_healthy_network_has_no_misfit(quantizer, int8, written):
+    layers = compare_layers(quantizer.network, written(int8), PICTURES)
+    assert not any(layer.misfit or layer.made_wrong_by is not None for layer in layers)
 
 
 @FORMATS

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hemline.card import Normalization
 from hemline.errors import UserError
+from hemline.parity.layers.consistency import Line, Span, with_culprits
 from hemline.parity.layers.error import LayerError
 from hemline.parity.layers.matching import Counterparts
 from hemline.parity.layers.network import Array, Network, Scale, Use
@@ -117,7 +118,16 @@ class _Comparison:
 
     def errors(self) -> tuple[LayerError, ...]:
         """What was found so far."""
-        return tuple(self._error(place) for place in self._compared)
+        found = [self._error(place) for place in self._compared]
+        return with_culprits(self._candidate, found, self._line, self._span)
+
+    def _line(self, place: int) -> Line | None:
+        sums = self._local.get(place)
+        return None if sums is None else sums.line
+
+    def _span(self, tensor: int) -> Span | None:
+        places = [k for k in self._compared if self._candidate.layers[k].output == tensor]
+        return Span(self._piled[places[0]].low, self._piled[places[0]].high) if places else None
 
     def _error(self, place: int) -> LayerError:
         layer = self._candidate.layers[place]
@@ -184,6 +194,9 @@ class _Sums:
     products: float = 0.0
     saturated: int = 0
     count: int = 0
+    low: float = 0.0
+    high: float = 0.0
+    inside: Any = None  # of values that are cut nowhere, by channel: count, sums, sums of products
 
     @classmethod
     def empty(cls) -> _Sums:
@@ -200,6 +213,24 @@ class _Sums:
             got, wanted = scale.steps(candidate), scale.steps(reference)
             at_an_end = (got == scale.ends[0]) | (got == scale.ends[1])
             self.saturated += int((at_an_end & (got != wanted)).sum())
+            self._add_inside(reference, candidate, ~at_an_end & (reference != 0))
+        self.low = min(self.low, float(reference.min()))
+        self.high = max(self.high, float(reference.max()))
+
+    def _add_inside(self, reference: Real, candidate: Real, is_inside: NDArray[np.bool_]) -> None:
+        a, b = np.where(is_inside, reference, 0.0), np.where(is_inside, candidate, 0.0)
+        sums = np.array([x.sum(axis=0) for x in (is_inside, a, b, a * a, a * b)])
+        self.inside = sums if self.inside is None else self.inside + sums
+
+    @property
+    def line(self) -> Line | None:
+        """How candidate values rise with those of the reference, leaving out what each channel adds."""
+        if self.inside is None:
+            return None
+        count, a, b, aa, ab = self.inside
+        count = np.maximum(count, 1)
+        power = float((aa - a * a / count).sum())
+        return Line(float((ab - a * b / count).sum()) / power) if power > 0 else None
 
     @property
     def cosine(self) -> float:

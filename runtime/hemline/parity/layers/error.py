@@ -30,6 +30,8 @@ class LayerError:
         worst_channel: The channel of its output with the lowest signal-to-noise when it is fed so; None
             where no channel differs.
         worst_channel_sqnr_db: That signal-to-noise.
+        misfit: Where a scale of this layer does not fit what others are made for, that in words; else empty.
+        made_wrong_by: The `index` of the layer whose misfit makes this one wrong; None if there is none.
     """
 
     index: int
@@ -42,10 +44,14 @@ class LayerError:
     local_saturated_share: float
     worst_channel: int | None
     worst_channel_sqnr_db: float
+    misfit: str = ""
+    made_wrong_by: int | None = None
 
     @property
     def arises_here(self) -> bool:
         """Whether at least half of the noise of its output arises here, and the rest comes from before."""
+        if self.misfit or self.made_wrong_by is not None:
+            return bool(self.misfit)
         return math.isfinite(self.local_sqnr_db) and self.local_sqnr_db <= self.sqnr_db + 3.0103
 
     def to_json(self) -> dict[str, Any]:
@@ -62,12 +68,14 @@ class LayerError:
             "arises_here": self.arises_here,
             "worst_channel": self.worst_channel,
             "worst_channel_sqnr_db": _finite(self.worst_channel_sqnr_db),
+            "misfit": self.misfit or None,
+            "made_wrong_by": self.made_wrong_by,
         }
 
 
 def worst_first(layers: Iterable[LayerError]) -> list[LayerError]:
-    """The layers, first those in which most noise arises."""
-    return sorted(layers, key=lambda layer: (layer.local_sqnr_db, layer.sqnr_db))
+    """The layers, first those whose scales do not fit, then those in which most noise arises."""
+    return sorted(layers, key=lambda e: (not e.misfit, e.local_sqnr_db, e.sqnr_db))
 
 
 def _finite(value: float) -> float | None:

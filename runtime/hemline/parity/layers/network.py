@@ -70,6 +70,9 @@ class Network(ABC):
         input: The picture.
         input_dtype: Its type.
         scales: Of the activations that are quantized.
+        bias_scales: For the places of layers with integer biases the scales of their weights and of their
+            biases.
+        moves_integers: Kinds of layers that give integers as they take them, whatever scale they stand for.
     """
 
     runs_on: str
@@ -77,6 +80,8 @@ class Network(ABC):
     input: int
     input_dtype: np.dtype[Any]
     scales: dict[int, Scale]
+    bias_scales: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    moves_integers: tuple[str, ...]
 
     @abstractmethod
     def run(self, picture: Array) -> dict[int, Array]:

@@ -66,6 +66,8 @@ def open_onnx(name: str, content: bytes) -> Network:
 class _OnnxNetwork(Network):
     """ONNX Runtime, on a variant whose activations are all outputs, and one that is cut between them."""
 
+    moves_integers = ("RESHAPE",)
+
     def __init__(
         self, name: str, content: bytes, model: OnnxModel, layers: tuple[Layer, ...]
     ) -> None:
@@ -83,6 +85,7 @@ class _OnnxNetwork(Network):
             layer._replace(shape=_channels_last(shapes[f"q{layer.output}"])) for layer in layers
         )
         self.scales = _scales(model, self.layers)
+        self.bias_scales = _bias_scales(model, self.layers)
         fed = {f"q{i}" for layer in layers for i in layer.inputs} - {f"q{_PICTURE}"}
         inputs = [_value(f"fed_{n}", shapes[n]) for n in sorted(fed)]
         apart = _edited(content, {n: f"fed_{n}" for n in fed}, inputs, map(_value, self._names))
@@ -178,6 +181,27 @@ def _scales(model: OnnxModel, layers: tuple[Layer, ...]) -> dict[int, Scale]:
     for layer in layers:
         if layer.output not in found and layer.inputs[0] in found:
             found[layer.output] = found[layer.inputs[0]]
+    return found
+
+
+def _bias_scales(model: OnnxModel, layers: tuple[Layer, ...]) -> dict[int, tuple[Array, Array]]:
+    """By the place of a layer, the scales of its weights and biases."""
+    makers = {output: node for node in model.nodes for output in node.outputs}
+    pictures = {model.inputs[0].name}
+    found = {}
+    for place, layer in enumerate(layers):
+        if layer.operator not in ("Conv", "Gemm"):
+            continue
+        nodes, _ = _behind(model, makers, f"q{layer.output}", pictures)
+        weighted = next(node for node in nodes if node.op_type == layer.operator)
+        constants = [makers.get(name) for name in weighted.inputs[1:3]]
+        scales = [
+            np.atleast_1d(model.initializers[node.inputs[1]].value()).astype(np.float64)
+            for node in constants
+            if node is not None and node.op_type == "DequantizeLinear"
+        ]
+        if len(scales) == 2:
+            found[place] = (scales[0], scales[1])
     return found
 
 

@@ -16,6 +16,7 @@ from hemline.quiet import holding_back_stderr
 from hemline.tflite_objects import pack, unpack
 from hemline.tflite_reader import ABSENT, Graph, Operator, read_tflite
 
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _KINDS = {"DEPTHWISE_CONV_2D": "CONV_2D"}
 
 
@@ -34,6 +35,8 @@ def open_tflite(name: str, content: bytes) -> Network:
 class _TfliteNetwork(Network):
     """What both have in common: how the file is read."""
 
+    moves_integers = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "RESHAPE", "PAD")
+
     def __init__(self, graph: Graph) -> None:
         self.input = graph.inputs[0]
         self.input_dtype = graph.tensors[self.input].dtype
@@ -41,6 +44,11 @@ class _TfliteNetwork(Network):
         computed = {self.input, *(operator.outputs[0] for operator in self._operators)}
         self.layers = tuple(_layer(graph, operator, computed) for operator in self._operators)
         self.scales = {index: scale for index in computed if (scale := _scale(graph, index))}
+        self.bias_scales = {
+            place: scales
+            for place, operator in enumerate(self._operators)
+            if (scales := _bias_scales(graph, operator)) is not None
+        }
 
 
 class _LiteRtNetwork(_TfliteNetwork):
@@ -130,6 +138,17 @@ def _scale(graph: Graph, index: int) -> Scale | None:
         return None
     found = tensor.quantization
     return Scale(float(found.scales[0]), int(found.zero_points[0]), tensor.dtype)
+
+
+def _bias_scales(graph: Graph, operator: Operator) -> tuple[Array, Array] | None:
+    """The scales of weights and biases; None for a layer that has not both, as integers."""
+    if operator.name not in _WEIGHTED or len(operator.inputs) < 3 or ABSENT in operator.inputs:
+        return None
+    found = [graph.tensors[i].quantization for i in operator.inputs[1:3]]
+    if found[0] is None or found[1] is None:
+        return None
+    weights, biases = (q.scales.astype(np.float64) for q in found if q is not None)
+    return (weights, biases) if weights.all() and biases.all() else None
 
 
 def _all_shown(model: Any, layers: tuple[Layer, ...]) -> bytes:

@@ -31,8 +31,8 @@ class Tolerances:
 
     pixel_steps: int = 2
     tensor_steps: int = 2
-    score_steps: float = 3.0
-    score_share: float = 0.01
+    score_steps: float = 4.0
+    score_share: float = 0.02
     confidence: float = 0.005
 
 

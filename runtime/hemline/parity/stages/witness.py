@@ -93,8 +93,8 @@ def output_step(path: Path) -> float | None:
 
 def _tflite_step(graph: Graph) -> float | None:
     index = graph.outputs[0]
-    for operator in graph.operators:
-        if operator.outputs[0] == index and operator.name == "DEQUANTIZE":
+    for operator in reversed(graph.operators):  # softmax shifts all scores of a picture alike
+        if operator.outputs[0] == index and operator.name in ("SOFTMAX", "MUL", "DEQUANTIZE"):
             index = operator.inputs[0]
     quantization = graph.tensors[index].quantization
     return None if quantization is None else float(quantization.scales[0])
