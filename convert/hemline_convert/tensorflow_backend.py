@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hemline.backends import Backend, TensorSpec
 from hemline.backends._tflite import TfliteBackend
-from hemline.card import Normalization
+from hemline.card import ModelCard, Normalization
 from hemline.integrity import must_be_unaltered
 from hemline.zipcard import read_zip_card
 
@@ -48,6 +48,7 @@ class KerasBackend(Backend):
         self.card_json = read_zip_card(path, content)
         must_be_unaltered(path, content, self.card_json)
         model = load_keras(Path(path))
+        self._model = model
         self._takes_pixels = starts_with_rescaling(model)
         shape = (1, *model.inputs[0].shape[1:])
         self._function = tf.function(
@@ -69,3 +70,14 @@ class KerasBackend(Backend):
             shifted * np.float32(self._normalization.scale)
         ).numpy()
         return output
+
+    def float_tflite(self, card: ModelCard) -> bytes:
+        """The model as float32 TFLite; do not run the backend any more, a softmax at its end is gone."""
+        from hemline_convert.float_tflite import tflite_from_keras
+        from hemline_convert.keras_source import KerasSource, without_rescaling, without_softmax
+
+        model = without_softmax(self._model)
+        network, found = without_rescaling(model)
+        return tflite_from_keras(
+            KerasSource(model, network, found or card.normalization, card, card.source_sha256)
+        )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from hemline.card import Normalization
+from hemline.card import ModelCard, Normalization
 from hemline.errors import ModelError
 from hemline.scores import log_probabilities
 
@@ -79,6 +79,20 @@ class Backend(ABC):
 
     _normalization = Normalization()
     gives_probabilities: bool = False
+
+    def float_tflite(self, card: ModelCard) -> bytes:
+        """The network as float32 TFLite, uint8 pixels to logits; only of a float model that is a source.
+
+        Args:
+            card: Of the model.
+
+        Raises:
+            ModelError: It is none.
+        """
+        raise ModelError(
+            f"the float network of {card.name} cannot be had from {self.name}",
+            "give the .keras model, or NAME_float32.tflite",
+        )
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits of one picture.

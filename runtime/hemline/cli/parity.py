@@ -11,6 +11,7 @@ from hemline import atomic
 from hemline.backends import backend_names
 from hemline.cli.command import DONE, FAILED, Command
 from hemline.errors import UserError
+from hemline.parity.layers.table import DEFAULT_SHOWN
 from hemline.parity.result import Gate
 from hemline.printable import printable
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hemline.modelfile import LoadedModel
     from hemline.parity.plan import Plan
     from hemline.parity.reference import Reference
+    from hemline.parity.run import LayerRequest
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +61,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=Gate.max_drop_points,
         help="greatest loss of accuracy in percentage points",
+    )
+    parser.add_argument(
+        "--layers",
+        metavar="N",
+        type=int,
+        nargs="?",
+        const=DEFAULT_SHOWN,
+        help="compare the layers with those of the float network (NAME_float32.tflite or .keras beside it, "
+        f"or --reference), and show the N worst ({DEFAULT_SHOWN}); it is done anyway where the network fails",
     )
     other = parser.add_argument_group(
         "a runtime that is not hemline's",
@@ -108,10 +119,11 @@ def _run(arguments: argparse.Namespace) -> int:
         return _export(plan, arguments)
     if arguments.observed is not None:
         return _judge_observed(plan, arguments)
-    run = measure(plan.groups, gate, plan.errors, plan.left_out)
+    layers = _layer_request(arguments)
+    run = measure(plan.groups, gate, plan.errors, plan.left_out, layers)
     if not run.reports:  # so there is no gate that could have failed
         raise UserError(run.errors[0].problem, run.errors[0].hint)
-    print(printable(table(run)))
+    print(printable(table(run, arguments.layers or DEFAULT_SHOWN)))
     _write_json(arguments, run.to_json())
     if arguments.report is not None:
         from hemline.parity.report import PAGE_NAME, write_report
@@ -120,6 +132,16 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"\npage: {arguments.report / PAGE_NAME}")
     print(f"\n{printable(run.verdict)}")
     return DONE if run else FAILED
+
+
+def _layer_request(arguments: argparse.Namespace) -> LayerRequest:
+    from hemline.parity.run import LayerRequest
+
+    if arguments.layers is not None and arguments.layers < 1:
+        raise UserError(f"--layers is {arguments.layers}", "it must be at least 1")
+    named = arguments.reference
+    is_network = named is not None and named.endswith((".keras", ".tflite"))
+    return LayerRequest(arguments.layers is not None, Path(named) if is_network else None)
 
 
 def _write_json(arguments: argparse.Namespace, numbers: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline.errors import UserError
+from hemline.parity.layers.table import LayerTable
 from hemline.parity.metrics import PairedCounts, wilson_interval
 from hemline.parity.stages.stage import Stage
 
@@ -120,6 +121,7 @@ class ParityReport:
         failures: Why it does not pass, a sentence each.
         stages: From the file to the label: where it breaks, and what explains it.
         gate: What was asked of it.
+        layers: Its layers beside the float network's; None where they were not compared.
         answers: int64, (N,): the candidate's classes.
     """
 
@@ -143,6 +145,7 @@ class ParityReport:
     stages: tuple[Stage, ...]
     gate: Gate
     answers: NDArray[np.int64] = field(repr=False, compare=False)
+    layers: LayerTable | None = field(default=None, repr=False)
 
     @property
     def passed(self) -> bool:
@@ -183,6 +186,7 @@ class ParityReport:
             "unanswered": self.unanswered,
             "logit_errors": _errors_json(self.logit_errors, self.labels),
             "probability_errors": _errors_json(self.probability_errors, self.labels),
+            "layers": None if self.layers is None else self.layers.to_json(),
             "flips": [_flip_json(flip) for flip in self.flips],
         }
 

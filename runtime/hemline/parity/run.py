@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemline.errors import UserError
 from hemline.parity.compare import DEFAULT_GATE, compare
+from hemline.parity.layers.localise import compare_layers_of
 from hemline.parity.metrics import top1_agreement
 from hemline.parity.reference import Reference
 from hemline.parity.result import Gate, ParityReport, rate_json
+from hemline.parity.stages.stage import SCORES
 
 if TYPE_CHECKING:
     from hemline.modelfile import LoadedModel
+
+
+@dataclass(frozen=True)
+class LayerRequest:
+    """Whose layers are compared with those of the float network.
+
+    Attributes:
+        everywhere: Those of each candidate; by default only where the way from tensor to scores fails.
+        float_model: The float network; by default it is looked for beside the candidate.
+    """
+
+    everywhere: bool = False
+    float_model: Path | None = None
+
+    def wants(self, report: ParityReport) -> bool:
+        """Whether the layers of this candidate are to be compared."""
+        return self.everywhere or any(s.name == SCORES and not s for s in report.stages)
 
 
 @dataclass(frozen=True)
@@ -112,6 +132,7 @@ def measure(
     gate: Gate = DEFAULT_GATE,
     errors: Sequence[CandidateError] = (),
     left_out: Sequence[CandidateError] = (),
+    layers: LayerRequest | None = None,
 ) -> ParityRun:
     """Measure each candidate against the reference of its group.
 
@@ -123,13 +144,18 @@ def measure(
         gate: What is asked of each candidate.
         errors: Candidates that could not even be loaded.
         left_out: Files of a folder that nothing installed here runs.
+        layers: Where the layers of candidates are compared with the float network's; None for nowhere.
     """
     measurements, all_errors = [], list(errors)
     for reference, candidates in groups:
         reports = []
         for candidate in candidates:
             try:
-                reports.append(compare(candidate, reference, gate))
+                report = compare(candidate, reference, gate)
+                if layers is not None and layers.wants(report):
+                    found = compare_layers_of(candidate, reference, layers.float_model)
+                    report = replace(report, layers=found)
+                reports.append(report)
             except UserError as error:
                 all_errors.append(CandidateError(candidate.file_name, error.problem, error.hint))
         pairs = tuple(_pair(a, b) for a, b in combinations(reports, 2))

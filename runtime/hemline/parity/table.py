@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Sequence
 
+from hemline.parity.layers.error import LayerError
+from hemline.parity.layers.table import DEFAULT_SHOWN, LayerTable
 from hemline.parity.metrics import wilson_interval
 from hemline.parity.reference import Reference
 from hemline.parity.result import ParityReport
@@ -33,7 +36,7 @@ _LEGEND = (
 )
 
 
-def table(run: ParityRun) -> str:
+def table(run: ParityRun, layers_shown: int = DEFAULT_SHOWN) -> str:
     """The whole result as text, without the verdict line.
 
     One table per reference, what failed and what to note below it, and how far the candidates
@@ -42,6 +45,10 @@ def table(run: ParityRun) -> str:
     parts = ["\n".join(_measurement_lines(found)) for found in run.measurements if found.reports]
     if parts:
         parts.append("\n".join(_LEGEND))
+    tables = [report.layers for report in run.reports if report.layers is not None]
+    parts += ["\n".join(layer_lines(found, layers_shown)) for found in tables]
+    if any(found.layers for found in tables):
+        parts.append("\n".join(_LAYER_LEGEND))
     if run.left_out:
         parts.append(
             "\n".join(f"note: {e.candidate} was left out: {e.problem}" for e in run.left_out)
@@ -49,6 +56,54 @@ def table(run: ParityRun) -> str:
     if run.errors:
         parts.append("\n".join(_error(error) for error in run.errors))
     return "\n\n".join(parts)
+
+
+def layer_lines(found: LayerTable, shown: int = DEFAULT_SHOWN) -> list[str]:
+    """The layers of one file, the worst first; or why they were not compared."""
+    if found.problem:
+        why = f"layers of {found.candidate} were not compared: {found.problem}"
+        return [why, f"  {found.hint}"] if found.hint else [why]
+    of = "" if len(found.layers) <= shown else f", the worst {shown} of {len(found.layers)}"
+    pictures = count_of(found.images, "picture")
+    title = f"layers of {found.candidate} beside {found.float_network} on {pictures}{of}"
+    rows = [_LAYER_HEADER, *(_layer_row(layer) for layer in found.layers[:shown])]
+    return [title, "", *padded(rows, to_left=(len(_LAYER_HEADER) - 1,))]
+
+
+_LAYER_HEADER = ("layer", "operator", "own", "piled up", "cosine", "saturated", "worst channel", "")
+_LAYER_LEGEND = (
+    "own: signal-to-noise of what arises in the layer itself, in dB: the higher the better, 6 are one bit.",
+    "piled up: with what the layers before did wrong. saturated: values at an end of their type that are",
+    "not there in the float network.",
+)
+
+
+def _layer_row(layer: LayerError) -> tuple[str, ...]:
+    channel = "–" if layer.worst_channel is None else str(layer.worst_channel)
+    if layer.worst_channel is not None and math.isfinite(layer.worst_channel_sqnr_db):
+        channel += f": {decibel(layer.worst_channel_sqnr_db)}"
+    return (
+        layer.name,
+        layer.operator,
+        decibel(layer.local_sqnr_db),
+        decibel(layer.sqnr_db),
+        f"{layer.cosine:.4f}",
+        f"{100 * layer.saturated_share:.2f} %",
+        channel,
+        remark_on(layer),
+    )
+
+
+def decibel(ratio: float) -> str:
+    """`41.2`, or `exact` where nothing differs."""
+    return f"{ratio:.1f}" if math.isfinite(ratio) else "exact" if ratio > 0 else "–"
+
+
+def remark_on(layer: LayerError) -> str:
+    """What is wrong with a layer beyond its numbers, as far as that is known."""
+    if layer.misfit:
+        return layer.misfit
+    return "" if layer.made_wrong_by is None else "made wrong by the layer in front"
 
 
 def observed_table(run: ObservedRun) -> str:
