@@ -32,6 +32,7 @@ _INSTALLATIONS = (
     ("pi4", ""),
     ("pi5-debian13", ""),
     ("pi4", "onnx"),
+    ("pi4", "web"),
     ("pi5-debian13", "onnx"),
     ("pi2-32bit", ""),
     ("pi4", SMALLEST),

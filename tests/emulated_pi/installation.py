@@ -106,20 +106,36 @@ class Environment:
         """Run the command that pip made."""
         return self.python(board, self._folder / "bin/hemline", *arguments, cwd=cwd)
 
+    def begin(self, board: Board, *arguments: object) -> subprocess.Popen[str]:
+        """Begin the command, such as a server, and let it run; the caller ends it."""
+        command = [self._folder / "bin/python", self._folder / "bin/hemline", *arguments]
+        return subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            cwd=self._folder,
+            env=self._variables(board),
+        )
+
     def _start(
         self, board: Board, command: list[object], timeout: float = 240, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         return subprocess.run(
             [str(word) for word in command],
             capture_output=True,
             encoding="utf-8",
             stdin=subprocess.DEVNULL,
             cwd=cwd or self._folder,
-            env={**clean, "QEMU_CPU": board.cpu, "QEMU_LD_PREFIX": str(self._system_of(board))},
+            env=self._variables(board),
             timeout=timeout,
             check=False,
         )
+
+    def _variables(self, board: Board) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        return {**clean, "QEMU_CPU": board.cpu, "QEMU_LD_PREFIX": str(self._system_of(board))}
 
     def _system_of(self, board: Board) -> Path:
         """The root folder as this board sees it: with its own files in `/proc` and `/sys`."""

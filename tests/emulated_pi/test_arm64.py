@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.request
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -155,6 +157,40 @@ def test_logits_and_video_frames_are_those_of_x86_64_bit_for_bit(measured, here,
             assert steps.max() <= STEPS_OF_THE_GATE, (what, steps.max())
         else:
             assert np.array_equal(found[what], here[what]), what
+
+
+def test_the_web_preview_shows_a_film_and_classifies_what_is_sent(install, pictures, runs_here):
+    process = install("pi4", "web").begin(
+        BOARDS["pi4"], "classify", pictures / "clip.avi", "--serve", "127.0.0.1:0", "--json"
+    )
+    try:
+        address = process.stderr.readline().split()[-1]
+        assert address.startswith("http://127.0.0.1:"), process.stderr.read()
+
+        def asked(path: str, body: bytes | None = None) -> bytes:
+            with urllib.request.urlopen(address + path, body, timeout=120) as reply:
+                return reply.read()
+
+        with urllib.request.urlopen(f"{address}stream.mjpg", timeout=120) as stream:
+            assert b"Content-Type: image/jpeg" in stream.read(1000)
+        film = [json.loads(line) for line in runs_here["video"].stdout.splitlines()]
+        end = time.monotonic() + 120
+        while (latest := json.loads(asked("api/latest")))["state"] != "finished":
+            assert time.monotonic() < end, latest
+            time.sleep(0.2)
+        assert (latest["frames"], latest["label"]) == (len(film), film[-1]["label"])
+        sent = json.loads(asked("api/classify", (pictures / "good.jpg").read_bytes()))
+        assert (sent["label"], sent["backend"]) == ("Bag", "litert")
+        assert json.loads(asked("healthz")) == {"status": "ok"}
+        assert json.loads(asked("api/info"))["model"] == "paper"
+        assert "hemline_errors_total 0" in asked("metrics").decode()
+        assert b"<title>hemline</title>" in asked("")
+        process.terminate()
+        out, said = process.communicate(timeout=120)
+        assert (process.returncode, len(out.splitlines())) == (130, len(film)), said
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ from hemline.web.preview import Preview
 from hemline.web.uploads import Desk
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from tornado.iostream import IOStream
@@ -34,6 +34,7 @@ _HEADER_BYTES = 16 << 10
 _SMALL_BODY_BYTES = 64 << 10  # of requests that need none
 _BUFFER_BYTES = 1 << 20
 _END_S = 0.5
+_PROBE_AFTER_S = 60
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
     b"Retry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -159,11 +160,19 @@ class _BoundedServer(HTTPServer):
             asyncio.ensure_future(_turn_away(stream))  # noqa: RUF006 - it takes no time
             return
         self._open += 1
+        _have_probed(stream.socket)
         super().handle_stream(stream, address)
 
     def on_close(self, server_conn: object) -> None:
         self._open -= 1
         super().on_close(server_conn)
+
+
+def _have_probed(connection: socket.socket) -> None:
+    """A phone that has left the network is noticed, although nothing is sent to it."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER_S)
 
 
 async def _turn_away(stream: IOStream) -> None:

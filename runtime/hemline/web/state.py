@@ -133,7 +133,7 @@ class State:
 
 
 def public_name(source: str) -> str:
-    """A source as others may know it: no password of an address, no folder of a file."""
+    """A source as others may know it: no password and no query of an address, no folder of a file."""
     if source.startswith(STREAM_SCHEMES):
-        return without_password(source)
+        return without_password(source).partition("?")[0]  # cameras take passwords there too
     return os.path.basename(source)

@@ -232,6 +232,7 @@ def test_neither_passwords_nor_folders_are_told(serve):
     for source, shown in (
         ("rtsp://user:secret@cam.local:554/a", "rtsp://cam.local:554/a"),
         ("http://cam.local/a@b", "http://cam.local/a@b"),
+        ("http://cam.local/video.cgi?user=me&pwd=secret", "http://cam.local/video.cgi"),
         ("/home/me/secret/a.jpg", "a.jpg"),
         ("/dev/video0", "video0"),
         ("-", "-"),
