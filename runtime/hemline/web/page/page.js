@@ -29,6 +29,7 @@ function stream(wanted) {
     picture.src = `/stream.mjpg?${Date.now()}`;
   } else {
     picture.removeAttribute("src");
+    picture.hidden = true;
   }
 }
 
@@ -83,7 +84,7 @@ function answer(latest) {
   at("frames").textContent = count(latest.frames);
   at("dropped").textContent = count(latest.dropped);
   const isStale = latest.state === "running" && latest.age_s > STALE_S;
-  at("live").classList.toggle("stale", isStale);
+  document.body.classList.toggle("stale", isStale);
   if (latest.state === "finished") show("finished", "good");
   else if (isStale) show("waiting for a picture", "bad");
   else show("live", "good");
@@ -109,7 +110,7 @@ async function poll() {
       }
     } catch {
       show("no connection", "bad");
-      at("live").classList.add("stale");
+      document.body.classList.add("stale");
       stream(false);
       pause = RETRY_MS;
     }
@@ -163,7 +164,7 @@ async function classify(file) {
 }
 
 at("stream").addEventListener("load", () => { at("stream").hidden = false; });
-at("stream").addEventListener("error", () => { isStreaming = false; });
+at("stream").addEventListener("error", () => stream(false));
 document.addEventListener("visibilitychange", () => { if (document.hidden) stream(false); });
 at("file").addEventListener("change", (event) => {
   if (event.target.files.length) classify(event.target.files[0]);
