@@ -168,6 +168,20 @@ def control(name: str, value: int) -> None:
     os.close(device)
 
 
+def doctor() -> dict[str, Any]:
+    """What `hemline doctor` says of a camera that works, and of one that another program has."""
+    command = [sys.executable, "-m", "hemline", "doctor", "--json", "--timeout", "200"]
+    with open_camera("0") as camera:
+        next(camera)
+        held = subprocess.run(command, stdout=-1, text=True, check=False)
+    free = subprocess.run([*command, "--camera", "0"], stdout=-1, text=True, check=False)
+    return {
+        "pid": os.getpid(),
+        "held": [held.returncode, json.loads(held.stdout)],
+        "free": [free.returncode, json.loads(free.stdout)],
+    }
+
+
 def silent() -> dict[str, Any]:
     """It opens, and every frame is lost on the way."""
     keep = os.open(NODE, os.O_RDWR)
@@ -202,6 +216,7 @@ def main(picture: str, results: str) -> None:
     note("asked", lambda: frames(5, size_wh=(320, 180), fps=15))
     note("pulled", pulled)
     note("held", held)
+    note("doctor", doctor)
     note("silent", silent)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,16 @@ def test_a_camera_without_frames_is_told_within_seconds_with_its_mend(
     assert hint in found["hint"]
     assert "shape" not in found
     assert found["seconds"] < 10
+
+
+def test_the_doctor_tells_of_a_camera_whether_it_gives_frames_or_who_has_it(results):
+    def cameras(which: str) -> list[dict[str, Any]]:
+        return [f for f in results["doctor"][which][1]["findings"] if f["topic"] == "camera"]
+
+    assert [results["doctor"][which][0] for which in ("held", "free")] == [0, 0]
+    (held,) = cameras("held")
+    assert held["state"] == "note"
+    assert f"({results['doctor']['pid']})" in held["what"]
+    (free,) = cameras("free")  # vivid's second node gives no pictures, and is no camera
+    assert free["state"] == "ok"
+    assert "camera /dev/video0 gives frames of" in free["what"]

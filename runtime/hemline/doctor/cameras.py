@@ -88,6 +88,11 @@ def _holders(machine: Machine, device: Path) -> Iterator[str]:
             yield f"{machine.text(f'proc/{process.name}/comm') or '?'} ({process.name})"
 
 
+def full_name(camera: str) -> str:
+    """What `--camera` takes, with the path of the device for its index."""
+    return f"/dev/video{int(camera)}" if camera.isdecimal() else camera
+
+
 def commands(found: list[Node]) -> dict[str, list[str]]:
     """What tries whether the cameras give frames; not those that are refused or in use."""
     return {

@@ -59,7 +59,10 @@ class _Order:
         self._machine = machine
         self._nodes = nodes
         self._names: list[str] = []
-        self._needed = {f"needed {name}": software.probe("camera", name) for name in needed_cameras}
+        self._needed = {
+            f"needed {cameras.full_name(name)}": software.probe("camera", name)
+            for name in needed_cameras
+        }
         self._of_ribbon = {
             name: command
             for name, command in (
@@ -103,7 +106,11 @@ class _Order:
                 f"backend {name}": software.probe("backend", name)
                 for name in software.backends_to_try(self.base)
             },
-            **{f"node {path}": command for path, command in cameras.commands(self._nodes).items()},
+            **{
+                f"node {path}": command
+                for path, command in cameras.commands(self._nodes).items()
+                if f"needed {path}" not in self._needed  # two at once would refuse each other
+            },
             **{name: command for name, command in self._needed.items() if name not in ribbons},
         }
 
