@@ -138,10 +138,13 @@ def _unit(place: Place, arguments: argparse.Namespace) -> tuple[Unit, Options]:
 
 
 def _install(place: Place, arguments: argparse.Namespace, unit: Unit, options: Options) -> int:
+    from hemline.service import account
     from hemline.service.control import Control
 
     text = unit.text()
     _must_be_allowed(place)
+    if place.scope == "system":
+        account.must_be_able(unit.run_as, unit.folder, unit.writes)
     place.write(text, force=arguments.force)
     print(f"wrote {place.unit}")
     control = Control(place.scope)

@@ -13,6 +13,12 @@ from pathlib import Path
 from hemline.errors import UserError
 
 _CAMERA_GROUP = "video"
+# Goes into the first folder, and prints the first of the others that may not be written to.
+_TRY = """
+import hemline, os, sys
+os.chdir(sys.argv[1])
+print(next((path for path in sys.argv[2:] if not os.access(path, os.W_OK)), ""), end="")
+"""
 _LINGERING = Path("/var/lib/systemd/linger")
 
 
@@ -20,7 +26,7 @@ def run_as(named: str | None) -> str:
     """The user that a service of the system runs as: the named one, or who called sudo.
 
     Raises:
-        UserError: There is no such user, none is known, or hemline is where that user may not go.
+        UserError: There is no such user, or none is known.
     """
     user = named or os.environ.get("SUDO_USER", "")
     if not user or (user == "root" and named is None):
@@ -29,35 +35,44 @@ def run_as(named: str | None) -> str:
             "name one that may use cameras: --run-as USER",
         )
     try:
-        entry = pwd.getpwnam(user)
+        return pwd.getpwnam(user).pw_name
     except KeyError:
         raise UserError(f"there is no user {user!r}", "name another: --run-as USER") from None
-    if os.geteuid() == 0:
-        _must_reach_hemline(entry)
-    return entry.pw_name
 
 
-def _must_reach_hemline(user: pwd.struct_passwd) -> None:
-    """Try it as that user: a folder above may be closed, such as `/root`."""
-    command = [sys.executable, "-P", "-c", "import hemline"]
+def must_be_able(name: str, folder: Path, writes: tuple[Path, ...]) -> None:
+    """Try as that user whether hemline can be run in a folder, and others written to; root alone can try.
+
+    Raises:
+        UserError: It cannot: a folder above is closed, such as `/root`, or belongs to somebody else.
+    """
+    if os.geteuid() != 0:
+        return
+    user = pwd.getpwnam(name)
     try:
         tried = subprocess.run(
-            command,
+            [sys.executable, "-P", "-c", _TRY, str(folder), *map(str, writes)],
             cwd="/",
             user=user.pw_uid,
             group=user.pw_gid,
-            extra_groups=[],
+            extra_groups=os.getgrouplist(name, user.pw_gid),
             capture_output=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
-        if tried.returncode == 0:
-            return
     except PermissionError:
-        pass
-    raise UserError(
-        f"the user {user.pw_name} may not run {sys.executable} with hemline",
-        "install hemline where that user may read it, such as below their home, or name another user",
-    )
+        tried = None
+    if tried is None or tried.returncode:
+        raise UserError(
+            f"the user {name} may not run {sys.executable} with hemline in {folder}",
+            "install hemline where that user may read it, such as below their home, and call this there",
+        )
+    if tried.stdout:
+        raise UserError(
+            f"the user {name} may not write to {tried.stdout}",
+            f"give it to that user: sudo chown {name} '{tried.stdout}'",
+        )
 
 
 def camera_groups() -> tuple[str, ...]:

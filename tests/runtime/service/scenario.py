@@ -147,6 +147,15 @@ def main() -> dict[str, Any]:
     service = [*HEMLINE, "service"]
     place = ["--system", "--name", "camera"]
     unit = [*place, "--run-as", USER, "--watchdog", "4"]
+    closed = Path("/srv/closed")
+    closed.mkdir(mode=0o700)
+    seen["closed to write"] = run(
+        *service, "install", *unit, "--writes", str(closed), "--", "--camera", "picamera"
+    )
+    os.chdir(closed)
+    seen["closed to go into"] = run(*service, "install", *unit, "--", "--camera", "picamera")
+    os.chdir(folder)
+    seen["nothing written"] = not Path("/etc/systemd/system/camera.service").exists()
     seen["install"] = run(*service, "install", *unit, "--", *options)
     seen["active"] = wait_until(lambda state: state["ActiveState"] == "active")
     wait_until(lambda _: tried.exists() and any(saved.rglob("*.jpg")))

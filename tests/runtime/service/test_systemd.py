@@ -40,6 +40,13 @@ def seen(tmp_path_factory, garments):
     return json.loads((shared / "seen.json").read_text())
 
 
+def test_what_its_user_may_not_do_is_told_before_anything_is_written(seen):
+    assert seen["closed to write"]["code"] == seen["closed to go into"]["code"] == 2
+    assert "the user pi may not write to /srv/closed" in seen["closed to write"]["said"]
+    assert "in /srv/closed" in seen["closed to go into"]["said"]
+    assert seen["nothing written"]
+
+
 def test_it_is_installed_started_and_ready_once_the_camera_gives_frames(seen):
     assert seen["install"]["code"] == 0, seen["install"]["said"]
     assert "started camera, now and at each start" in seen["install"]["out"]
