@@ -131,6 +131,12 @@ def _run(arguments: argparse.Namespace) -> int:
         write_report(run, arguments.report)
         print(f"\npage: {arguments.report / PAGE_NAME}")
     print(f"\n{printable(run.verdict)}")
+    if not run:
+        from hemline.parity.next_step import doctors_command
+
+        candidates = [model for _, models in plan.groups for model in models]
+        if command := doctors_command(candidates, run.reports):
+            print(printable(f"next, why and what mends it: {command}"))
     return DONE if run else FAILED
 
 
