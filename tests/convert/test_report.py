@@ -13,6 +13,7 @@ import pytest
 from hemline.backends import available
 from hemline.modelfile import load_model
 from hemline.parity.golden import GoldenPack
+from hemline.parity.markup import bars
 from hemline_convert.convert import convert
 from hemline_convert.report import charts
 
@@ -238,14 +239,14 @@ def test_without_a_golden_pack_there_is_no_report(made, tmp_path):
 
 def test_a_histogram_has_a_bar_for_each_bin_with_values_and_the_range_behind_them():
     svg = charts.histogram([1, 0, 3, 0], (0.0, 4.0), (1.0, 2.0))
-    bars = re.search(r'class="counts" d="([^"]*)"', svg)
-    assert bars is not None
-    assert bars[1].count("M") == 2
+    drawn = re.search(r'class="counts" d="([^"]*)"', svg)
+    assert drawn is not None
+    assert drawn[1].count("M") == 2
     assert 'class="range" x="25.00" width="25.00"' in svg
 
 
 def test_bars_are_as_long_as_their_values_and_no_longer_than_the_largest():
-    svg = charts.bars(((30.0, "a"), (float("inf"), "b"), (-3.0, "c")), 60.0)
+    svg = bars(((30.0, "a"), (float("inf"), "b"), (-3.0, "c")), 60.0)
     assert re.findall(r'class="(\w)" y="\d+" width="([\d.]+)"', svg) == [
         ("a", "50.00"),
         ("b", "100.00"),

@@ -11,24 +11,6 @@ from collections.abc import Sequence
 _WIDTH, _HEIGHT = 100, 40  # units of the drawing; it is stretched to the space that it gets
 
 
-def bars(values: Sequence[tuple[float, str]], largest: float) -> str:
-    """Bars from the left, one below the other, as long as their values are of `largest`.
-
-    Args:
-        values: Each with its class in the style sheet; below 0 counts as 0, and an infinite one is full.
-        largest: What fills the width.
-    """
-    drawn = "".join(
-        f'<rect class="{kind}" y="{5 * row}" width="{_WIDTH * min(max(value / largest, 0), 1):.2f}" '
-        'height="4"/>'
-        for row, (value, kind) in enumerate(values)
-    )
-    return (
-        f'<svg class="bars" viewBox="0 0 {_WIDTH} {5 * len(values) - 1}" preserveAspectRatio="none" '
-        f'aria-hidden="true">{drawn}</svg>'
-    )
-
-
 def histogram(
     counts: Sequence[int], limits: tuple[float, float], chosen: tuple[float, float]
 ) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable
 from html import escape
 
-from hemline.parity.report import facts_table, page, table
+from hemline.parity.markup import facts_table, table
+from hemline.parity.report import page
+from hemline.parity.sections import layers_table
 from hemline_convert.doctor import letter
 from hemline_convert.report import charts
 from hemline_convert.report.facts import ActivationRange, ConversionFacts, Runner
-
-_BEST_DB = 60.0  # fills a bar
 
 
 def conversion_page(facts: ConversionFacts) -> str:
@@ -106,31 +105,7 @@ def _layers(facts: ConversionFacts) -> str:
     title = "<h2>Layer by layer</h2>"
     if facts.layers_problem:
         return f"{title}<p>Not compared: {escape(facts.layers_problem)}</p>"
-    worst = min(facts.layers, key=lambda layer: layer.local_sqnr_db)
-    rows = [
-        (
-            f"{escape(layer.name)} <small>{escape(layer.operator)}</small>",
-            charts.bars(((layer.sqnr_db, "piled"), (layer.local_sqnr_db, "local")), _BEST_DB),
-            _decibel(layer.sqnr_db),
-            f"<b>{_decibel(layer.local_sqnr_db)}</b>" if layer is worst
-            else _decibel(layer.local_sqnr_db),
-            f"{100 * layer.saturated_share:.2f} %",
-        )
-        for layer in facts.layers
-    ]  # fmt: skip
-    head = ("Layer", "", "Piled up", "Its own", "Saturated")
-    return (
-        f'{title}<p class="soft">Signal-to-noise of {escape(facts.layers_of)} against the float '
-        'network, in dB: the longer the better. <span class="key piled"></span> with what the layers '
-        "before did wrong, "
-        '<span class="key local"></span> what arises in the layer itself. Most arises in '
-        f"{escape(worst.name)}. 6 dB are one bit.</p>"
-        f"{table('layers', rows, head)}"
-    )
-
-
-def _decibel(ratio: float) -> str:
-    return f"{ratio:.1f}" if math.isfinite(ratio) else "exact" if ratio > 0 else "–"
+    return title + layers_table(facts.layers, f"{facts.layers_of} against the float network")
 
 
 def _calibration(facts: ConversionFacts) -> str:

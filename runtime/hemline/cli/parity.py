@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hemline import atomic
 from hemline.backends import backend_names
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from hemline.modelfile import LoadedModel
     from hemline.parity.plan import Plan
     from hemline.parity.reference import Reference
-    from hemline.parity.run import LayerRequest
+    from hemline.parity.run import LayerRequest, ParityRun
+    from hemline.parity.stages.others import ObservedRun
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,12 +125,18 @@ def _run(arguments: argparse.Namespace) -> int:
     if not run.reports:  # so there is no gate that could have failed
         raise UserError(run.errors[0].problem, run.errors[0].hint)
     print(printable(table(run, arguments.layers or DEFAULT_SHOWN)))
-    _write_json(arguments, run.to_json())
-    if arguments.report is not None:
-        from hemline.parity.report import PAGE_NAME, write_report
+    return _finished(run, arguments)
 
-        write_report(run, arguments.report)
-        print(f"\npage: {arguments.report / PAGE_NAME}")
+
+def _finished(run: ParityRun | ObservedRun, arguments: argparse.Namespace) -> int:
+    """Write what was asked for, say the verdict, and give the status."""
+    if arguments.json is not None:
+        text = json.dumps(run.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+        atomic.write_text(arguments.json, text + "\n")
+    if arguments.report is not None:
+        from hemline.parity.report import write_report
+
+        print(f"\npage: {write_report(run, arguments.report)}")
     print(f"\n{printable(run.verdict)}")
     if not run:
         from hemline.parity.next_step import doctors_command
@@ -148,12 +155,6 @@ def _layer_request(arguments: argparse.Namespace) -> LayerRequest:
     named = arguments.reference
     is_network = named is not None and named.endswith((".keras", ".tflite"))
     return LayerRequest(arguments.layers is not None, Path(named) if is_network else None)
-
-
-def _write_json(arguments: argparse.Namespace, numbers: dict[str, Any]) -> None:
-    if arguments.json is not None:
-        text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
-        atomic.write_text(arguments.json, text + "\n")
 
 
 def _refuse_what_does_not_fit(arguments: argparse.Namespace) -> None:
@@ -212,9 +213,7 @@ def _judge_observed(plan: Plan, arguments: argparse.Namespace) -> int:
     observed = load_observed(arguments.observed, reference.pack)
     run = judge_observed(candidates[0], reference, observed)
     print(printable(observed_table(run)))
-    _write_json(arguments, run.to_json())
-    print(f"\n{printable(run.verdict)}")
-    return DONE if run else FAILED
+    return _finished(run, arguments)
 
 
 def _only_group(plan: Plan, option: str) -> tuple[Reference, list[LoadedModel]]:

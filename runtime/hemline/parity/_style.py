@@ -34,6 +34,15 @@ thead th { background: var(--panel); color: var(--soft); font-size: .82rem; font
 small { color: var(--soft); font-size: .85em; }
 .facts td { overflow-wrap: anywhere; } .facts small { white-space: nowrap; }
 ul { margin: .5rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
+.stages { display: grid; gap: .75rem; margin: .75rem 0; padding: 0; list-style: none;
+  grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }
+.stages li { padding: .6rem .8rem .7rem; border: 1px solid var(--line); border-left-width: .3rem;
+  border-radius: .6rem; font-size: .9rem; overflow-wrap: anywhere; }
+.stages li.pass { border-left-color: var(--good); color: inherit; }
+.stages li.fail { border-left-color: var(--bad); color: inherit; background: var(--bad-ground); }
+.stages h3 { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 .6rem; margin: 0 0 .25rem;
+  font-size: .9rem; }
+b.unjudged { color: var(--soft); font-weight: 400; white-space: nowrap; }
 .flips { display: grid; gap: .75rem;
   grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
 figure { margin: 0; border: 1px solid var(--line); border-radius: .6rem; overflow: hidden;
@@ -56,6 +65,7 @@ svg.histogram { display: block; width: 100%; height: 4.5rem; }
 svg.bars { display: block; width: 100%; min-width: 6rem; height: .9rem; }
 .layers td { white-space: nowrap; } .layers td:nth-child(2) { width: 40%; vertical-align: middle; }
 .layers td:nth-child(n+3) { text-align: right; }
+.layers td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
 svg .piled { fill: var(--soft); } svg .local { fill: var(--good); }
 .key { display: inline-block; width: .9em; height: .55em; }
 .key.piled { background: var(--soft); } .key.local { background: var(--good); }
@@ -64,5 +74,6 @@ svg .ends { stroke: var(--good); stroke-width: 1.5; vector-effect: non-scaling-s
 @media (max-width: 34rem) {
   .facts th { width: 8.5rem; } th, td { padding: .4rem .55rem; } .overview { font-size: .9rem; }
   .facts small { display: block; white-space: normal; }
+  .layers th:nth-child(2), .layers td:nth-child(2) { display: none; } .layers small { display: block; }
   .flips { grid-template-columns: repeat(2, 1fr); gap: .5rem; } }
 """

@@ -10,17 +10,18 @@ from pathlib import Path
 
 from hemline import atomic
 from hemline._opencv import cv2
-from hemline.parity._style import STYLE
+from hemline.parity.markup import bullets, document, facts_table, table
 from hemline.parity.reference import Reference
 from hemline.parity.result import Flip, ParityReport, ScoreErrors
 from hemline.parity.run import Measurement, PairAgreement, ParityRun, all_candidates
+from hemline.parity.sections import layers_html, stages_html
+from hemline.parity.stages.others import ObservedRun
 from hemline.parity.table import (
     interval,
     p_text,
     percent,
     reference_accuracy,
     size_text,
-    tensors_text,
 )
 
 PAGE_NAME = "parity.html"
@@ -35,7 +36,7 @@ _KINDS = {  # the kind of a flip: its words on the page, and its colour
 }
 
 
-def write_report(run: ParityRun, folder: Path) -> Path:
+def write_report(run: ParityRun | ObservedRun, folder: Path) -> Path:
     """Write the page into `folder`, which is made if it is missing.
 
     Returns:
@@ -45,7 +46,7 @@ def write_report(run: ParityRun, folder: Path) -> Path:
         UserError: It cannot be written; an existing page is unchanged.
     """
     path = folder / PAGE_NAME
-    atomic.write_text(path, page(run))
+    atomic.write_text(path, page(run) if isinstance(run, ParityRun) else observed_page(run))
     return path
 
 
@@ -63,17 +64,25 @@ def page(run: ParityRun, title: str = "hemline parity", sections: Sequence[str] 
     body += [_measurement(found, sections) for found in run.measurements if found.reports]
     if run.left_out:
         left_out = [f"<b>{escape(e.candidate)}</b>: {escape(e.problem)}" for e in run.left_out]
-        body.append(f"<h2>Left out</h2>{_list(left_out)}")
+        body.append(f"<h2>Left out</h2>{bullets(left_out)}")
     if run.errors:
         errors = [f"<b>{escape(e.candidate)}</b>: {escape(e.problem)}" for e in run.errors]
-        body.append(f"<h2>Could not be measured</h2>{_list(errors)}")
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{state.upper()} – {escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
-        + "\n".join(body).replace(" %", "\N{NO-BREAK SPACE}%")
-        + "\n</body></html>\n"
+        body.append(f"<h2>Could not be measured</h2>{bullets(errors)}")
+    return document(state, title, body)
+
+
+def observed_page(run: ObservedRun) -> str:
+    """What was found of a runtime that is not ours, as HTML."""
+    state = "pass" if run else "fail"
+    rows = [("Model file", escape(run.candidate)), ("Pictures of", escape(run.reference))]
+    if run.agreeing is not None:
+        rows.append(("Answers as the float model", _rate(run.agreeing, run.images)))
+    body = (
+        f'<h1 class="{state}">{escape(run.verdict)}</h1>',
+        stages_html(run.stages),
+        facts_table(rows),
     )
+    return document(state, f"hemline parity of {run.observed}", body)
 
 
 def _headline(run: ParityRun) -> str:
@@ -132,10 +141,14 @@ def _matrix(reports: Sequence[ParityReport], pairs: Iterable[PairAgreement]) -> 
 def _candidate(report: ParityReport, reference: Reference) -> str:
     parts = [f"<h2>{escape(report.candidate)} {_state(report)}</h2>"]
     if report.failures:
-        parts.append(_list(f'<span class="fail">{escape(text)}</span>' for text in report.failures))
+        parts.append(
+            bullets(f'<span class="fail">{escape(text)}</span>' for text in report.failures)
+        )
     if report.notes:
-        parts.append(_list(f"Note: {escape(text)}" for text in report.notes))
-    parts.append(_facts(report))
+        parts.append(bullets(f"Note: {escape(text)}" for text in report.notes))
+    parts += [stages_html(report.stages), _facts(report)]
+    if report.layers is not None:
+        parts.append(layers_html(report.layers))
     if report.flips:
         parts.append(_flips(report.flips, reference))
     return "\n".join(parts)
@@ -146,7 +159,6 @@ def _facts(report: ParityReport) -> str:
     rows = [
         ("Runs on", escape(report.backend)),
         ("Size", f"{size_text(report.model_bytes)} <small>{report.model_bytes} bytes</small>"),
-        ("Pixels to tensor", escape(tensors_text(report))),
         ("Same answer", _rate(report.agreeing, report.images)),
     ]
     if paired.images:
@@ -236,23 +248,3 @@ def _errors(errors: ScoreErrors) -> str:
 
 def _confidence(probability: float) -> str:
     return f"{100 * probability:.0f} %"
-
-
-def facts_table(rows: Iterable[tuple[str, str]]) -> str:
-    """Names and values, both HTML."""
-    cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
-    return f'<div class="wide"><table class="facts">{cells}</table></div>'
-
-
-def table(name: str, rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
-    """Cells of HTML below their head; `name` is the table's class in the style sheet."""
-    header = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n" for cells in rows)
-    return (
-        f'<div class="wide"><table class="{name}"><thead><tr>{header}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _list(items: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"

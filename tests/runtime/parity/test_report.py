@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -86,6 +87,33 @@ def test_each_flip_is_shown_with_its_picture_up_to_a_limit(run_of, weights):
     reader = _read(page(run))
     assert sum(tag == "img" for tag, _ in reader.tags) == MAX_FLIPS
     assert f"Other answers than the reference: {MAX_FLIPS} of {len(flips)}" in reader.texts
+
+
+def test_each_stage_is_on_the_page_with_what_broke_it(run_of, weights, pack):
+    healthy = _read(page(run_of(weights)))
+    names = ["file to pixels", "pixels to tensor", "tensor to scores", "scores to label"]
+    assert [text for text in healthy.texts if text in names] == names
+    warm = pack.card.replace(temperature=3.0)
+    texts = _read(page(run_of(weights, card=warm))).texts
+    assert "temperature of the file's card is 3, the reference's is 1" in texts
+    assert any(text.startswith("allowed: labels equal") for text in texts)
+
+
+def test_layers_are_on_the_page_where_they_were_compared(run_of, weights):
+    from hemline.parity.layers.error import LayerError
+    from hemline.parity.layers.table import LayerTable
+
+    run = run_of(weights)
+    layer = LayerError(0, "<b>", "CONV", 20.0, 0.9, 0.1, 12.5, 0.0, None, 1.0, misfit="is & wrong")
+    for found, said in (
+        (LayerTable("t", "f", 3, (layer,)), ["<b>", "12.5", "10.00\xa0%", "is & wrong"]),
+        (LayerTable("t", problem="no <float>", hint="make one"), ["no <float>; make one"]),
+    ):
+        report = dataclasses.replace(run.reports[0], layers=found)
+        measurement = dataclasses.replace(run.measurements[0], reports=(report,))
+        texts = _read(page(dataclasses.replace(run, measurements=(measurement,)))).texts
+        for words in said:
+            assert any(words in text for text in texts), words
 
 
 def test_no_flips_no_gallery(run_of, weights):

@@ -63,7 +63,9 @@ def judge_labels(
         causes.append(_label_cause(expected, made, wrong, card))
     if confidences is not None and unsure.any():
         most = float(np.nanmax(np.abs(confidences - best), initial=0.0))
-        found.append(f"{unsure.sum()} get another confidence, by up to {most:.3g}")
+        found.append(
+            f"{unsure.sum()} of {len(made)} pictures get another confidence, by up to {most:.3g}"
+        )
         causes.append(_confidence_cause(scores, confidences, card, tolerances))
     cause = ", and ".join(dict.fromkeys(text for text in causes if text))
     cause = f"as if {cause}" if cause else "none of the usual mistakes explains it"
