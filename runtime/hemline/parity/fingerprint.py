@@ -73,6 +73,12 @@ def block_means(frame: Frame) -> NDArray[np.uint8]:
 
 
 def _blocks(length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where the blocks begin, and how long they are; in less than GRID pixels some are the same one."""
-    starts = np.arange(GRID) * length // GRID
+    """Where the blocks begin, and how long they are; in less than GRID pixels some are the same one.
+
+    From both ends alike, so that a mirrored picture has mirrored means.
+    """
+    places = np.arange(GRID)
+    from_end = length - (GRID - places) * length // GRID
+    starts = np.where(places <= GRID // 2, places * length // GRID, from_end)
+    starts = np.minimum(starts, length - 1)
     return starts, np.maximum(np.diff(np.append(starts, length)), 1)

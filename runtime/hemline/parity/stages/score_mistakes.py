@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline.parity.stages.stage import Tolerances
-from hemline.parity.stages.witness import Logits, deviation
+from hemline.parity.stages.witness import Deviation, Logits, deviation
 from hemline.scores import softmax
 
 _Tensors = NDArray[np.uint8]
 _Scores = NDArray[np.float64]
 _MUCH = 0.25  # of the difference: what is left where a mistake explains most of it, and not all
+_HALF = 0.5  # of the difference: where more is left, what is within the tolerance explains nothing
 _SHIFTS = (*range(-16, 0), *range(1, 17), -128, -64, -32, 32, 64, 128)
 
 _BRIGHTNESSES = (
@@ -45,9 +46,13 @@ def explanation(
     if len(made) > 1 and (np.ptp(made, axis=0) == 0).all():
         return _constant(tensors, made, run, step, tolerances)
     before = deviation(expected, made, step, tolerances)
+
+    def explains(found: Deviation) -> bool:
+        better = found.worst.mean() <= _HALF * before.worst.mean()
+        return bool(better and (found.worst <= found.limit).all())
+
     for how, scores in _changed_scores(expected, made):
-        found = deviation(scores, made, step, tolerances)
-        if (found.worst <= found.limit).all():
+        if explains(deviation(scores, made, step, tolerances)):
             return f"as if {how}"
     nearest, best, words = np.inf, before, ""
     for how, change in _changes(tensors):
@@ -58,7 +63,7 @@ def explanation(
         found = deviation(scores, made, step, tolerances)
         if found.worst.mean() < nearest:
             nearest, best, words = float(found.worst.mean()), found, how
-    if (best.worst <= best.limit).all():
+    if explains(best):
         return f"as if {words}"
     return f"much as if {words}" if nearest < _MUCH * before.worst.mean() else ""
 
