@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import grp
 import os
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hemline.doctor.finding import Finding
+from hemline.doctor.finding import Finding, State
 from hemline.doctor.software import answer, probe
 from hemline.v4l2 import capability
 
@@ -24,6 +25,8 @@ _RIBBON = ("unicam", "rp1-cfe")
 _INNER = ("bcm2835-codec", "bcm2835-isp", "pispbe", "rpi-hevc-dec", "rpivid")
 _LEGACY = "mmal service"
 
+# What hemline says of V4L2, and what libcamera says.
+_IN_USE = re.compile("another program has it|in use by another|failed to acquire camera")
 _BLACK = 3.0  # of 255
 
 
@@ -153,7 +156,8 @@ def frames_of(name: str, camera: str, ran: Ran, *, needed: bool = False) -> Find
             found.get("hint") or "see who holds it: fuser -v /dev/video*; unplug it and plug it in"
         )
         what = f"{name} gives no frame: {found['error']}"
-        return Finding("camera", "fail" if needed else "warn", what, hint, facts)
+        bad: State = "note" if _IN_USE.search(found["error"]) else "warn"
+        return Finding("camera", "fail" if needed else bad, what, hint, facts)
     width, height = found["size_wh"]
     what = (
         f"{name} gives frames of {width}x{height}, the first after {found['first_frame_s']:.1f} s"

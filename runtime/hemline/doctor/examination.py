@@ -92,6 +92,12 @@ class _Order:
             self._ribbon_is_busy_with = ""
             if ran.code is None:  # libcamera hangs, and would do so for Picamera2 as well
                 self._of_ribbon.pop("ribbon picamera2", None)
+        if name == "ribbon list":
+            self._of_ribbon |= {
+                f"ribbon {camera}": software.probe("camera", camera)
+                for camera in ribbon.cameras(ran)
+                if f"needed {camera}" not in self._needed
+            }
         return self._begun(ready | self._next_of_ribbon())
 
     _ribbon_is_busy_with = ""
@@ -115,11 +121,14 @@ class _Order:
         }
 
     def _next_of_ribbon(self) -> dict[str, list[str]]:
-        if self._ribbon_is_busy_with or not self._of_ribbon:
+        if self._ribbon_is_busy_with:
             return {}
-        name = next(iter(self._of_ribbon))
-        self._ribbon_is_busy_with = name
-        return {name: self._of_ribbon.pop(name)}
+        for name in self._of_ribbon:
+            is_camera = name not in ("ribbon list", "ribbon picamera2")
+            if not is_camera or ("error" not in self.base and self.base):
+                self._ribbon_is_busy_with = name
+                return {name: self._of_ribbon.pop(name)}
+        return {}
 
     def _begun(self, ready: dict[str, list[str]]) -> dict[str, list[str]]:
         self._names += ready

@@ -6,6 +6,7 @@ import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from hemline.doctor.cameras import frames_of
 from hemline.doctor.finding import Finding
 from hemline.doctor.software import answer, probe
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _LISTERS = ("rpicam-hello", "libcamera-hello")  # the second is its name on Debian 11
 _VIDEO = ("rpicam-vid", "libcamera-vid")
 _CONFIGURATIONS = ("boot/firmware/config.txt", "boot/config.txt")
+_LINE = re.compile(r"^\s*(\d+) : (\S+) \[([^\]]*)\]", re.MULTILINE)  # of a list of cameras
 _INSTALL = "sudo apt install rpicam-apps-lite"
 _CABLE = (
     "switch the board off, seat the cable at both ends, with its contacts to the contacts; "
@@ -36,6 +38,12 @@ def picamera2_command() -> list[str] | None:
     return None if find_spec("picamera2") is None else probe("picamera2")
 
 
+def cameras(listed: Ran) -> list[str]:
+    """The cameras of a list, as `--camera` takes them."""
+    numbers = [number for number, *_ in _LINE.findall(listed.out + listed.said)]
+    return ["picamera" if number == "0" else f"picamera:{number}" for number in numbers]
+
+
 def findings(machine: Machine, nodes: list[Node], rans: dict[str, Ran]) -> Iterator[Finding]:
     """What there is of the ribbon camera, and what reads it."""
     if not (machine.is_raspberry_pi or rans or any(map(machine.has, _VIDEO))):
@@ -49,6 +57,9 @@ def findings(machine: Machine, nodes: list[Node], rans: dict[str, Ran]) -> Itera
         yield Finding("ribbon", "warn", what, _INSTALL)
     if "list" in rans and "picamera2" not in rans and not any(map(machine.has, _VIDEO)):
         yield Finding("ribbon", "warn", "neither rpicam-vid nor Picamera2 is installed", _INSTALL)
+    for camera in cameras(rans["list"]) if "list" in rans else []:
+        if camera in rans:
+            yield frames_of(f"the ribbon camera {camera}", camera, rans[camera])
     if "picamera2" in rans:
         yield _picamera2(rans["picamera2"])
     elif machine.paths("usr/lib/python3/dist-packages/picamera2"):
@@ -59,13 +70,13 @@ def findings(machine: Machine, nodes: list[Node], rans: dict[str, Ran]) -> Itera
 
 
 def _listed(ran: Ran, sensor: bool) -> Finding:
-    cameras = re.findall(r"^\s*(\d+) : (\S+) \[([^\]]*)\]", ran.out + ran.said, re.MULTILINE)
-    if cameras:
-        names = ", ".join(f"{name} ({mode})" for _, name, mode in cameras)
-        numbers = [number for number, _, _ in cameras]
-        take = " or ".join("picamera" if n == "0" else f"picamera:{n}" for n in numbers)
-        facts = {"cameras": [name for _, name, _ in cameras]}
-        return Finding("ribbon", "ok", f"{names}: --camera {take}", facts=facts)
+    found = _LINE.findall(ran.out + ran.said)
+    if found:
+        names = ", ".join(f"{name} ({mode})" for _, name, mode in found)
+        facts = {"cameras": [name for _, name, _ in found]}
+        return Finding(
+            "ribbon", "ok", f"{names}: --camera {' or '.join(cameras(ran))}", facts=facts
+        )
     if ran.code != 0:
         what = f"the ribbon cameras cannot be listed: {ran.last_words}"
         return Finding("ribbon", "warn", what, "see what it says: rpicam-hello --list-cameras")

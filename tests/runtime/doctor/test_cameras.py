@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -190,11 +191,11 @@ def test_a_picamera2_that_this_environment_does_not_see_is_no_trouble(machine):
 
 def of_ribbon(picture: Path) -> str:
     return f"""
-        picture = open({str(picture)!r}, "rb").read()
-        while True:
-            os.write(1, picture)
-            time.sleep(0.02)
-    """
+picture = open({str(picture)!r}, "rb").read()
+while True:
+    os.write(1, picture)
+    time.sleep(0.02)
+"""
 
 
 @pytest.mark.usefixtures("no_backends")
@@ -224,6 +225,34 @@ def test_a_camera_that_is_needed_must_give_frames(machine, programs, about, garm
     assert found.state == "fail"
     assert "no cameras available" in found.what
     assert not report
+
+
+@pytest.mark.usefixtures("no_backends")
+def test_ribbon_cameras_that_are_listed_are_tried_one_after_the_other(
+    machine, programs, about, garments, tmp_path
+):
+    log = tmp_path / "log"
+    frames = f"""
+        log = open({str(log)!r}, "a")
+        print("begins", file=log, flush=True)
+        import signal
+        def end(*_):
+            print("ends", file=log, flush=True)
+            os._exit(0)
+        signal.signal(signal.SIGTERM, end)
+        if sys.argv[sys.argv.index("--camera") + 1] == "1":
+            sys.exit("ERROR: *** failed to acquire camera /base/axi/imx708@1a ***")
+    """
+    listed = f"print({SENSOR + SECOND!r})"
+    programs(rpicam_hello=listed, rpicam_vid=textwrap.dedent(frames) + of_ribbon(garments[0]))
+    report = examine(machine(timeout_s=60))
+    works, in_use = about(report, "camera")
+    assert works.state == "ok", works
+    assert "the ribbon camera picamera gives frames of" in works.what
+    assert in_use.state == "note", in_use  # somebody uses it, so it does work
+    assert "failed to acquire camera" in in_use.what
+    assert log.read_text().split()[:2] == ["begins", "ends"]
+    assert report
 
 
 def test_a_camera_that_is_no_name_of_one_is_told(hemline):
