@@ -125,7 +125,14 @@ def _run(arguments: argparse.Namespace) -> int:
     if not run.reports:  # so there is no gate that could have failed
         raise UserError(run.errors[0].problem, run.errors[0].hint)
     print(printable(table(run, arguments.layers or DEFAULT_SHOWN)))
-    return _finished(run, arguments)
+    status = _finished(run, arguments)
+    if not run:
+        from hemline.parity.next_step import doctors_command
+
+        candidates = [model for _, models in plan.groups for model in models]
+        if command := doctors_command(candidates, run.reports):
+            print(printable(f"next, why and what mends it: {command}"))
+    return status
 
 
 def _finished(run: ParityRun | ObservedRun, arguments: argparse.Namespace) -> int:
@@ -138,12 +145,6 @@ def _finished(run: ParityRun | ObservedRun, arguments: argparse.Namespace) -> in
 
         print(f"\npage: {write_report(run, arguments.report)}")
     print(f"\n{printable(run.verdict)}")
-    if not run:
-        from hemline.parity.next_step import doctors_command
-
-        candidates = [model for _, models in plan.groups for model in models]
-        if command := doctors_command(candidates, run.reports):
-            print(printable(f"next, why and what mends it: {command}"))
     return DONE if run else FAILED
 
 

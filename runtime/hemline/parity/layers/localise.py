@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PICTURES = 32
 _FLOAT_TFLITE = "_float32.tflite"
-_QUANTIZED = ("int8", "w8a16", "mixed")
+_QUANTIZED = ("int8", "int8_io", "w8a16", "mixed")
 
 
 def compare_layers_of(
