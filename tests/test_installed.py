@@ -75,6 +75,7 @@ def test_the_base_install_shows_what_is_in_a_model(bare):
         (("convert", "paper", "--int8"), "pip install 'hemline[convert]'"),
         (("demo",), "pip install 'hemline[convert]'"),
         (("classify", "a.jpg", "--backend", "onnxruntime"), "pip install 'hemline[onnx]'"),
+        (("classify", "--serve"), "pip install 'hemline[web]'"),
     ],
 )
 def test_in_the_base_install_a_missing_extra_is_told(bare, command, installs):

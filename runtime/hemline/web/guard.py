@@ -38,13 +38,13 @@ class Guard:
     """Decides by the header of a request, before anything of its body is read.
 
     Args:
-        address: What is listened on. On loopback the name that the browser asked for must mean loopback:
-            another's page could otherwise give its own name that address (DNS rebinding).
+        address: What is listened on. On loopback, without a token, the name that the browser asked for must
+            mean loopback: another's page could otherwise give its own name that address (DNS rebinding).
         token: What a request must know, or None.
     """
 
     def __init__(self, address: Address, token: str | None) -> None:
-        self._is_loopback = address.is_loopback
+        self._must_be_local = address.is_loopback and token is None
         self._host = address.host
         self._token = None if token is None else token.encode()
         # The cookie jar does not get the token itself.
@@ -62,7 +62,7 @@ class Guard:
     def of_site(self, method: str, headers: Mapping[str, str]) -> Refusal | None:
         """Whether the request comes from where it should: from our own page, or from no page at all."""
         host = headers.get("Host", "")
-        if self._is_loopback and _name(host) not in _LOOPBACK_NAMES | {self._host}:
+        if self._must_be_local and _name(host) not in _LOOPBACK_NAMES | {self._host}:
             return Refusal(403, "this address is served for localhost alone")
         site = headers.get("Sec-Fetch-Site")
         # A link on another's page may open ours; pictures, scripts and forms of others get nothing.

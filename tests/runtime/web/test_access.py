@@ -133,6 +133,12 @@ def test_names_that_others_give_to_this_machine_are_refused_on_loopback(serve):
         assert served.ask("/api/info", Host=host).status == 403, host
 
 
+def test_behind_a_reverse_proxy_the_name_is_another_and_the_token_decides(serve):
+    served = serve(token=TOKEN)
+    assert served.ask("/api/info", Host="pi.example").status == 401
+    assert served.ask("/api/info", Host="pi.example", **bearer(TOKEN)).status == 200
+
+
 def test_other_sites_get_nothing_but_may_link(serve, garments):
     served = serve()
     picture = garments[0].read_bytes()
