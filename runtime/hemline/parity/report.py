@@ -17,6 +17,7 @@ from hemline.parity.run import Measurement, PairAgreement, ParityRun, all_candid
 from hemline.parity.sections import layers_html, stages_html
 from hemline.parity.stages.others import ObservedRun
 from hemline.parity.table import (
+    drop_text,
     interval,
     p_text,
     percent,
@@ -117,11 +118,12 @@ def _overview(reports: Sequence[ParityReport]) -> str:
                 f"{percent(report.agreeing, report.images)} "
                 f"<small>{report.agreeing} of {report.images}</small>",
                 f"{accuracy} <small>{interval(paired.candidate_correct, paired.images)}</small>",
+                drop_text(paired) if paired.images else "–",
                 f"{paired.right_to_wrong} <small>won {paired.wrong_to_right}</small>",
                 size_text(report.model_bytes),
             )
         )
-    head = ("", "Model", "Same answer", "Accuracy, 95 %", "Lost", "Size")
+    head = ("", "Model", "Same answer", "Accuracy, 95 %", "Drop, 95 %", "Lost", "Size")
     return table("overview", rows, head)
 
 

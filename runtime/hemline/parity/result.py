@@ -179,6 +179,7 @@ class ParityReport:
             "reference_accuracy": rate_json(paired.reference_correct, paired.images),
             "accuracy": rate_json(paired.candidate_correct, paired.images),
             "accuracy_drop_points": paired.drop_points if paired.images else None,
+            "drop_interval_95_points": list(paired.drop_interval_points) if paired.images else None,
             "right_to_wrong": paired.right_to_wrong,
             "wrong_to_right": paired.wrong_to_right,
             "both_wrong_differently": paired.both_wrong_differently,

@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 
 from hemline.parity.layers.error import LayerError
 from hemline.parity.layers.table import DEFAULT_SHOWN, LayerTable
-from hemline.parity.metrics import wilson_interval
+from hemline.parity.metrics import PairedCounts, wilson_interval
 from hemline.parity.reference import Reference
 from hemline.parity.result import ParityReport
 from hemline.parity.run import CandidateError, Measurement, ParityRun
@@ -23,6 +23,7 @@ _HEADER = (
     "right answer",
     "",
     "95 % interval",
+    "drop",
     "lost",
     "won",
     "p",
@@ -30,8 +31,9 @@ _HEADER = (
     "",
 )
 _LEGEND = (
-    "same answer: as the reference gives. lost, won: pictures that only the reference, or only",
-    "this model, has right. p: how likely so uneven flips are by chance if both are equally good.",
+    "same answer: as the reference gives. drop: points of accuracy lost to the reference, and the 95 %",
+    "interval of that. lost, won: pictures that only the reference, or only this model, has right. p: how",
+    "likely so uneven flips are by chance if both are equally good.",
     "tensors: what this machine's preprocessing makes of the pictures, beside the reference's.",
 )
 
@@ -165,6 +167,12 @@ def interval(count: int, total: int) -> str:
     return f"{100 * low:.2f}–{100 * high:.2f}"
 
 
+def drop_text(paired: PairedCounts) -> str:
+    """`0.09 (-0.03 to 0.21)`: points of accuracy lost, and the 95 % interval."""
+    low, high = paired.drop_interval_points
+    return f"{paired.drop_points:.2f} ({low:.2f} to {high:.2f})"
+
+
 def size_text(size_bytes: int) -> str:
     """`57.1 kB`."""
     return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
@@ -227,6 +235,7 @@ def _row(report: ParityReport) -> tuple[str, ...]:
         f"{paired.candidate_correct} of {paired.images}" if known else "–",
         percent(paired.candidate_correct, paired.images) if known else "",
         interval(paired.candidate_correct, paired.images),
+        drop_text(paired) if known else "–",
         str(paired.right_to_wrong) if known else "–",
         str(paired.wrong_to_right) if known else "–",
         p_text(paired.p_value) if known else "–",

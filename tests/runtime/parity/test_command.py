@@ -51,6 +51,17 @@ def test_columns_of_the_table_stand_below_each_other(folder, capsys):
     assert all(row.index("all equal") == header.index("tensors") for row in rows)
 
 
+def test_the_drop_stands_there_with_its_interval(folder, capsys):
+    """None of 200 changed: half a picture either way makes the interval."""
+    main(["parity", str(folder), "--json", str(folder / "numbers.json")])
+    row = next(
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("tiny_int8")
+    )
+    assert "  0.00 (-0.97 to 0.97)  " in row
+    found = json.loads((folder / "numbers.json").read_text())["candidates"][0]
+    assert found["drop_interval_95_points"] == pytest.approx([-0.9703, 0.9703], abs=1e-3)
+
+
 def test_a_single_file_finds_its_pack_beside_it(folder, capsys):
     assert main(["parity", str(folder / "tiny_int8.onnx")]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("PASS: the candidate is")
