@@ -58,13 +58,32 @@ def why_closed(device: str) -> tuple[str, str]:
         os.close(node)
 
 
+def cameras() -> str:
+    """Which cameras this machine has, in words."""
+    found = [path for path in sorted(map(str, Path("/dev").glob("video*"))) if _may_be_camera(path)]
+    return f"this machine has {', '.join(found)}" if found else "this machine shows no camera"
+
+
+def _may_be_camera(path: str) -> bool:
+    try:
+        node = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return True  # one that others have, or that this user may not open
+    try:
+        return capability(node).gives_pictures
+    except OSError:
+        return False
+    finally:
+        os.close(node)
+
+
 def _why_closed(device: str, node: int) -> tuple[str, str]:
     try:
         driver, gives_pictures = capability(node)
     except OSError:
-        return "it is no camera", _others()
+        return "it is no camera", cameras()
     if not gives_pictures:
-        return "it gives no pictures, as codecs and the second nodes of cameras do not", _others()
+        return "it gives no pictures, as codecs and the second nodes of cameras do not", cameras()
     if driver == _LOOPBACK and _error(node, _G_FMT, _FORMAT):
         return "it is a loopback device, into which no program writes", "start the one that does"
     if _error(node, _REQBUFS, _NO_BUFFERS) == errno.EBUSY:
@@ -79,21 +98,3 @@ def _error(node: int, request: int, argument: bytes) -> int:
     except OSError as error:
         return error.errno or errno.EIO
     return 0
-
-
-def _others() -> str:
-    """Which devices are cameras."""
-    found = []
-    for path in sorted(map(str, Path("/dev").glob("video*"))):
-        try:
-            node = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            if capability(node).gives_pictures:
-                found.append(path)
-        except OSError:
-            pass
-        finally:
-            os.close(node)
-    return f"these do: {', '.join(found)}" if found else "this machine has no other that does"

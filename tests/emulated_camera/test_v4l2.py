@@ -68,7 +68,7 @@ def test_a_device_that_is_pulled_while_it_is_read_is_opened_again(results):
         ("absent", "there is no camera /dev/video0", "this machine shows no camera"),
         ("unfed", "a loopback device, into which no program writes", "start the one that does"),
         ("held", "another program has it", "fuser -v /dev/video0"),
-        ("other node", "it gives no pictures", "these do: /dev/video0"),
+        ("other node", "it gives no pictures", "this machine has /dev/video0"),
         ("silent", "camera 0 opens but gives no frame", "plug it in again"),
     ],
 )

@@ -62,7 +62,7 @@ class V4l2Device(_OpenCvDevice):
         elif not os.path.exists(device):
             raise DeviceError(
                 f"there is no camera {device}",
-                f"{_cameras()}; plug one in, or see: ls /dev/video*",
+                f"{_nodes()}; plug one in, or see: ls /dev/video*",
             )
         else:
             self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
@@ -136,6 +136,7 @@ def cannot_be_opened(address: str, reason: str = "") -> DeviceError:
     )
 
 
-def _cameras() -> str:
+def _nodes() -> str:
+    """What there is, without opening it: a camera that is waited for is looked for again and again."""
     found = sorted(f"/dev/{name}" for name in os.listdir("/dev") if name.startswith("video"))
     return f"this machine has {', '.join(found)}" if found else "this machine shows no camera"
