@@ -59,6 +59,14 @@ def test_a_node_that_gives_no_frame_is_a_warning_and_a_failure_where_it_is_neede
 
 
 @pytest.mark.usefixtures("programs")
+def test_a_camera_that_could_not_be_tried_is_not_said_to_be_missing(machine, about, package):
+    package("cv2", "raise ImportError('libGL.so.1: cannot open shared object file')")
+    (found,) = about(examine(machine(video(0, "HD Pro Webcam C920"), timeout_s=60)), "camera")
+    assert found.state == "note"
+    assert "HD Pro Webcam C920) was not tried" in found.what
+
+
+@pytest.mark.usefixtures("programs")
 def test_a_node_that_is_in_use_is_told_with_the_program_and_left_alone(machine):
     made = machine(video(0, "HD Pro Webcam C920"))
     (made.root / "proc/device-tree").rename(made.root / "device-tree")
