@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 # What OpenCV writes wherever it is installed.
 CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 
-_FIRST_FRAMES = 5  # of which the rate is measured
+_FIRST_FRAMES = 5  # of a film, of which its rate is measured
+_FIRST_S = 0.5  # of a camera likewise: its very first frames may come all at once
+_MOST_LIVE_FPS = 60.0
 _LEFT_FREE_BYTES = (
     16 << 20
 )  # OpenCV does not tell of a full disk, and the end of a film needs some space
@@ -36,7 +38,8 @@ class FilmSink(Sink):
     """Saves the frames with their answers as a film; each source, and each size of frames, has its own.
 
     Of a film every frame is written once. Of a camera they are written at a steady rate, so that the film
-    lasts as long as it did: a frame is repeated or left out where the camera was slower or faster.
+    lasts as long as it did: a frame is repeated or left out where the camera was slower or faster. Unless
+    its rate is given, it is measured over the first half second, which the film leaves out.
 
     Args:
         path: Ends in `.mp4`, `.avi` or `.mkv`. Where it is taken, a number is added.
@@ -127,7 +130,8 @@ class _Film:
         self._refuse_full_disk()
         self._fps = fps
         self._is_live = is_live
-        self._first: list[tuple[Frame, float]] = []
+        self._times_s: list[float] = []
+        self._held: list[tuple[Frame, float]] = []  # until the rate is known
         self._writer: cv2.VideoWriter | None = None
         self._written = 0
         self._start_s = self._last_s = 0.0
@@ -136,13 +140,15 @@ class _Film:
 
     def add(self, frame: Frame, at_s: float) -> None:
         """Add a frame, which is copied where it has to be kept."""
-        if self._writer is None:
-            self._first.append((frame.copy(), at_s))
-            if len(self._first) < _FIRST_FRAMES:
-                return
-            self._begin()
+        if self._writer is not None:
+            self._put(frame, at_s)
             return
-        self._put(frame, at_s)
+        self._times_s.append(at_s)
+        if self._is_live:  # half a second of large frames would take much memory
+            self._held.clear()
+        self._held.append((frame.copy(), at_s))
+        if self._fps is not None or self._has_measured():
+            self._begin()
 
     def finish(self) -> tuple[Path, int]:
         """Close the file, see that it is whole, and give it its name; which, and how many frames."""
@@ -154,8 +160,13 @@ class _Film:
             self._refuse_broken()
         return self._path, self._written
 
+    def _has_measured(self) -> bool:
+        if self._is_live:
+            return self._times_s[-1] - self._times_s[0] >= _FIRST_S
+        return len(self._times_s) >= _FIRST_FRAMES
+
     def _begin(self) -> None:
-        fps = self._fps or _rate([at_s for _, at_s in self._first])
+        fps = self._fps or _rate(self._times_s, _MOST_LIVE_FPS if self._is_live else MAX_FPS)
         self._fps = fps
         codec = cv2.VideoWriter.fourcc(*CODECS[self._path.suffix.lower()])
         height, width = self.shape[:2]
@@ -165,10 +176,10 @@ class _Film:
                 f"cannot write {self._path}: OpenCV has no writer for such a film here",
                 "give another kind (.avi), or a folder",
             )
-        self._start_s = self._last_s = self._first[0][1]
-        for frame, at_s in self._first:
+        self._start_s = self._last_s = self._held[0][1]
+        for frame, at_s in self._held:
             self._put(frame, at_s)
-        self._first = []
+        self._held.clear()
 
     def _put(self, frame: Frame, at_s: float) -> None:
         assert self._writer is not None
@@ -207,8 +218,8 @@ class _Film:
             )
 
 
-def _rate(times_s: list[float]) -> float:
+def _rate(times_s: list[float], most: float) -> float:
     """Frames per second of the first few: n frames span n − 1 intervals."""
     if len(times_s) < 2 or times_s[-1] <= times_s[0]:
         return 25.0
-    return min(float(MAX_FPS), max(1.0, (len(times_s) - 1) / (times_s[-1] - times_s[0])))
+    return min(most, max(1.0, (len(times_s) - 1) / (times_s[-1] - times_s[0])))

@@ -163,6 +163,27 @@ def test_a_film_of_a_camera_lasts_as_long_as_it_did(tmp_path):
     assert levels == sorted(levels)
 
 
+def test_the_rate_of_a_camera_is_measured_although_its_first_frames_come_at_once(tmp_path):
+    sink = FilmSink(tmp_path / "out.avi", tell=lambda _: None)
+    burst = [0.0, 0.001, 0.002, 0.003]
+    for number, at_s in enumerate([*burst, *(number / 20 for number in range(1, 61))]):
+        sink.write(outcome(number, at_s, live=True))
+    sink.close()
+    capture = cv2.VideoCapture(str(tmp_path / "out.avi"))
+    rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    assert 18 <= rate <= 30
+    assert count / rate == pytest.approx(2.5, abs=0.2)  # three seconds, but for the first half
+
+
+def test_a_camera_that_ends_at_once_leaves_a_film_of_its_last_frame(tmp_path):
+    sink = FilmSink(tmp_path / "out.avi", tell=lambda _: None)
+    for number in range(3):
+        sink.write(outcome(number, number / 20, level=40 * number, live=True))
+    sink.close()
+    (only,) = frames_of(tmp_path / "out.avi")
+    assert level_of(only) == pytest.approx(80, abs=4)
+
+
 def test_few_frames_and_other_sizes_make_films_too(tmp_path):
     sink = FilmSink(tmp_path / "out.avi", tell=lambda _: None)
     for number, size_wh in enumerate([(320, 240), (320, 240), (640, 480)]):

@@ -14,6 +14,8 @@ import pytest
 
 from browser import Browser, program
 
+pytestmark = pytest.mark.slow
+
 PHONE, LAPTOP = (390, 844), (1280, 800)
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -221,3 +222,19 @@ def test_fifty_slow_clients_do_not_slow_the_camera(serve, frame):
         if watched >= 0.95 * alone:
             return
     raise AssertionError((alone, watched))
+
+
+def test_the_stream_of_one_hemline_is_the_camera_of_another(process, hemline, film, tmp_path):
+    begun = process(*[film] * 30, "--serve", "127.0.0.1:0")
+    address = f"http://127.0.0.1:{begun.port}/stream.mjpg"
+    path = tmp_path / "seen.mp4"
+    done = hemline("classify", "--camera", address, "--max-frames", 60, "--json", "--save", path)
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == 60
+    assert {answer["source"] for answer in answers} == {address}
+    capture = cv2.VideoCapture(str(path))
+    good, picture = capture.read()
+    assert good
+    assert picture.shape[1] == 640
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) > 10
