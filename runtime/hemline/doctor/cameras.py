@@ -123,9 +123,6 @@ def findings(found: list[Node], rans: dict[str, Ran]) -> Iterator[Finding]:
             yield Finding("camera", "note", what, f"to try it, end that first: kill {_pid(node)}")
         elif str(node.path) in rans:
             yield frames_of(name, node.path.name.removeprefix("video"), rans[str(node.path)])
-        elif node.kind == "camera":
-            what = f"{name} was not tried, since that needs OpenCV"
-            yield Finding("camera", "note", what, "mend the packages first")
 
 
 def _pid(node: Node) -> str:

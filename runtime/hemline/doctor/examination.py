@@ -148,6 +148,12 @@ def _cameras(
     found += ribbon.findings(machine, nodes, order.in_order(rans, "ribbon "))
     for name, ran in order.in_order(rans, "needed ").items():
         found.append(cameras.frames_of(f"camera {name}", name, ran, needed=True))
-    yield from found
-    if not found:
-        yield Finding("camera", "note", "no camera is there", "plug one in; see: ls /dev/video*")
+    if not found:  # nothing is tried where OpenCV cannot be used
+        found = [
+            Finding("camera", "note", f"{node.path} ({node.name}) was not tried: that needs OpenCV")
+            for node in nodes
+            if node.kind in ("camera", "legacy")
+        ]
+    yield from found or [
+        Finding("camera", "note", "no camera is there", "plug one in; see: ls /dev/video*")
+    ]
