@@ -28,7 +28,7 @@ class QuantizationRecipe:
         activation_bits: 8 (asymmetric), or 16 (symmetric, as LiteRT's int16 kernels ask for).
         equalized: Whether channels are made alike in size first (`hemline_convert.equalization`).
         bias_corrected: Whether what rounded weights add on average is taken off the biases
-            (`hemline_convert.bias_correction`).
+            (`hemline_convert.bias_correction`); None: where pictures calibrate.
         float_layers: Keras layers that stay in float; the file is then called mixed, and not int8.
     """
 
@@ -36,7 +36,7 @@ class QuantizationRecipe:
     granularity: str = "channel"
     activation_bits: int = 8
     equalized: bool = False
-    bias_corrected: bool = False
+    bias_corrected: bool | None = None
     float_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -50,10 +50,14 @@ class QuantizationRecipe:
             )
 
     def for_card(self, card: ModelCard) -> QuantizationRecipe:
-        """The same with `auto` decided."""
-        if self.calibration != "auto":
-            return self
-        return replace(self, calibration="trained" if card.activation_ranges else "min-max")
+        """The same with everything decided that is not stated."""
+        calibration, corrected = self.calibration, self.bias_corrected
+        if calibration == "auto":
+            calibration = "trained" if card.activation_ranges else "min-max"
+        if corrected is None:
+            # Weights that were trained with their rounding need none, and it takes pictures.
+            corrected = calibration != "trained"
+        return replace(self, calibration=calibration, bias_corrected=corrected)
 
     @property
     def kind(self) -> str:

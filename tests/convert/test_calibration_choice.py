@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zipfile
 
+import numpy as np
 import pytest
 
 from hemline.errors import CardError, UserError
@@ -48,18 +49,22 @@ def test_the_method_of_the_command_line_quantizes_and_is_in_card_and_manifest(
     hemline, made, tmp_path
 ):
     arguments = ("--int8", "--no-onnx", "--data", "drawn", "--golden-images", 20, "--no-report")
-    for method in ("percentile", "mse"):
+    for method, option in (("percentile", ()), ("mse", ("--no-bias-correction",))):
         out = tmp_path / method
-        run = hemline("convert", made.model, *arguments, "--calibration", method, "--out", out)
+        chosen = ("--calibration", method, *option)
+        run = hemline("convert", made.model, *arguments, *chosen, "--out", out)
         assert run.returncode == 0, run.stderr
         recipe = load_model(next(out.glob("*_int8.tflite"))).card.quantization["recipe"]
-        assert recipe["calibration"] == method
+        assert (recipe["calibration"], recipe["bias_corrected"]) == (method, not option)
         assert f'"method": "{method}"' in next(out.glob("*.calibration.json")).read_text()
     one, other = (next((tmp_path / m).glob("*.tflite")) for m in ("percentile", "mse"))
     assert one.read_bytes() != other.read_bytes()
 
 
-@pytest.mark.parametrize("option", [("--calibration", "mse"), ("--calibration-images", "100")])
+@pytest.mark.parametrize(
+    "option",
+    [("--calibration", "mse"), ("--calibration-images", "100"), ("--no-bias-correction",)],
+)
 def test_calibration_is_refused_where_no_file_is_calibrated(hemline, made, tmp_path, option):
     run = hemline("convert", made.model, "--float16", *option, "--out", tmp_path / "out")
     assert run.returncode == 2
@@ -78,6 +83,25 @@ def test_trained_ranges_are_refused_where_the_model_has_none(int8, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_correcting_biases_changes_these_alone_and_is_in_the_card(int8, tmp_path):
+    from hemline_convert import tflite_file
+
+    found = {}
+    for corrected in (True, False):
+        config = dataclasses.replace(
+            int8, out=tmp_path, data="drawn", recipe=QuantizationRecipe(bias_corrected=corrected)
+        )
+        path = convert(config).files[0]
+        assert load_model(path).card.quantization["recipe"]["bias_corrected"] is corrected
+        model = tflite_file.unpack(path.read_bytes())
+        tensors = model.subgraphs[0].tensors
+        found[corrected] = [tflite_file.constant(model, tensor) for tensor in tensors]
+    pairs = zip(*found.values(), strict=True)
+    changed = [a.dtype for a, b in pairs if a is not None and not np.array_equal(a, b)]
+    assert changed
+    assert set(changed) == {np.dtype(np.int32)}
+
+
 def test_where_ranges_were_trained_no_pictures_calibrate_and_there_is_no_manifest(
     int8, with_trained_ranges, tmp_path
 ):
@@ -88,6 +112,7 @@ def test_where_ranges_were_trained_no_pictures_calibrate_and_there_is_no_manifes
     assert [path.name for path in made.files] == ["paper_int8.tflite", "paper.golden.npz"]
     entry = load_model(made.files[0]).card.quantization["calibration"]
     assert "manifest_sha256" not in entry
+    assert load_model(made.files[0]).card.quantization["recipe"]["bias_corrected"] is False
 
 
 def test_a_method_that_is_chosen_leaves_trained_ranges_aside_and_says_so(

@@ -73,3 +73,12 @@ def test_what_is_not_chosen_is_chosen_by_the_card(source, entry):
     assert QuantizationRecipe().for_card(source.card).calibration == "min-max"
     assert QuantizationRecipe().for_card(with_ranges).calibration == "trained"
     assert QuantizationRecipe("mse").for_card(with_ranges).calibration == "mse"
+
+
+def test_biases_are_corrected_where_pictures_calibrate_and_nothing_else_is_stated(source, entry):
+    with_ranges = source.card.replace(activation_ranges=entry)
+    assert QuantizationRecipe().for_card(source.card).bias_corrected is True
+    assert QuantizationRecipe().for_card(with_ranges).bias_corrected is False
+    assert QuantizationRecipe("mse").for_card(with_ranges).bias_corrected is True
+    stated = QuantizationRecipe(bias_corrected=False)
+    assert stated.for_card(source.card).bias_corrected is False

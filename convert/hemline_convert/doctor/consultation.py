@@ -113,7 +113,7 @@ def consult(
     calibration = quantizer.calibration_check
     if first.passed and better_preprocessing(patient) is None:
         return Consultation(gate, pictures.data, (first,), (), None, first, model, calibration)
-    diagnosis = diagnose(patient, recipe)
+    diagnosis = diagnose(patient, replace(recipe, bias_corrected=False))
     if diagnosis.cause != Cause.PREPROCESSING:  # which no way to quantize can mend
         bench.mend(diagnosis.suspects)
     passing = [trial for trial in bench.trials[1:] if trial.passed]
