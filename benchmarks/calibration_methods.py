@@ -72,7 +72,7 @@ def main() -> int:
     try:
         rows = measure(arguments)
     except UserError as error:
-        print(f"{error}\n  {error.hint}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     if arguments.json is not None:
         write_text(arguments.json, json.dumps(rows, indent=1) + "\n")
@@ -82,7 +82,7 @@ def main() -> int:
 def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Quantize with every recipe and every set of pictures, compare, and print a line for each recipe."""
     model = Path(models.source_path_of(arguments.model) or arguments.model)
-    source = open_keras(model, StatedCard(name=arguments.model))
+    source = open_keras(model, StatedCard())
     dataset = open_dataset(arguments.data)
     network = StaticQuantizer(source, None).network
     split = dataset.split(VALIDATION)

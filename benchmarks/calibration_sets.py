@@ -59,7 +59,7 @@ def main() -> int:
             print(f"\n{model}")
             _table(_lines(model, arguments))
     except UserError as error:
-        print(f"{error}\n  {error.hint}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     return 0
 

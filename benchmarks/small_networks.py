@@ -32,7 +32,7 @@ def main() -> int:
     try:
         train(arguments)
     except UserError as error:
-        print(f"{error}\n  {error.hint}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     return 0
 
