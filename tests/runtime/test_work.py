@@ -43,13 +43,14 @@ def test_a_gap_in_a_film_is_not_waited_for():
 def test_all_sinks_take_every_outcome_and_it_is_over_when_one_has_ended():
     class Counting(Sink):
         def __init__(self, most: int) -> None:
-            self.taken, self._most = 0, most
+            self.taken: list[Outcome] = []
+            self._most = most
 
         def write(self, outcome: Outcome) -> None:
-            self.taken += 1
-            self.ended = self.taken >= self._most
+            self.taken.append(outcome)
+            self.ended = len(self.taken) >= self._most
 
     patient, hasty = Counting(100), Counting(3)
     outcomes = [outcome(number, number / 20) for number in range(10)]
     assert list(_written(outcomes, [patient, hasty])) == outcomes[:3]
-    assert patient.taken == hasty.taken == 3
+    assert patient.taken == hasty.taken == outcomes[:3]
