@@ -327,3 +327,4 @@ def test_the_command_line_makes_them_and_parity_and_classify_run_them(
     assert "net_int8_io.tflite" in report
     assert "net_w8a16.tflite" in report
     assert "granularity tensor" in report
+    assert "Signal-to-noise of net_int8_io.tflite" in report

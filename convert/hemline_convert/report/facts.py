@@ -29,6 +29,7 @@ from hemline_convert.static_quantizer import StaticQuantizer
 from hemline_convert.trained_ranges import activation_names
 
 MATRIX_IMAGES = 200  # that every file meets in every runtime
+_LAYERED = ("int8", "int8_io", "w8a16")  # of the first that there is, layers are compared
 _LAYER_IMAGES = 32  # on which layers are compared
 _BINS = 64  # of a histogram in the report
 # What the interpreter in NumPy computes in a reasonable time for so many pictures.
@@ -234,8 +235,11 @@ def _must_be_small_for(name: str, path: Path) -> None:
 def _layers(
     files: Sequence[Path], golden: GoldenPack, quantizer: StaticQuantizer
 ) -> tuple[str, tuple[LayerError, ...], str]:
-    """The int8 file, TFLite if there is one, layer by layer beside its float network; or why not."""
-    found = [path for path in files if "_int8." in path.name]
+    """The int8 file, TFLite if there is one, layer by layer beside its float network; or why not.
+
+    Without one, a file with int8 ends or with int16 activations.
+    """
+    found = [path for kind in _LAYERED for path in files if f"_{kind}." in path.name]
     if not found:
         return "", (), ""
     name = found[0].name

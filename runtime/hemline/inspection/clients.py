@@ -2,7 +2,7 @@
 
 Tried were MediaPipe Tasks 1.2, LiteRT.js 2.5, onnxruntime-web 1.30 and OpenCV 5.0, with each kind of file
 that `hemline convert` writes; `tests/convert/test_other_clients.py` runs those that are in Python. A client
-that is not refused here for a reason may still have one of its own.
+that is not refused here for a reason may still have one of its own. TFLite Micro is in `tflite_micro`.
 """
 
 from __future__ import annotations
