@@ -8,6 +8,6 @@
     print(report.agreeing, "of", report.images, "pass" if report else report.failures)
 
 `metrics` has the formulas, `golden` the pack, `compare` the measurement, `run` several candidates
-at once, `plan` finds what belongs together on disk, `stages` tells which step on the way to the label broke and
-`layers` which layer of a network, `table` and `report` show it.
+at once, `plan` finds what belongs together on disk, `stages` tells which step on the way to the label
+broke and `layers` which layer of a network, `table` and `report` show it.
 """
