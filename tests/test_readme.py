@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
 def hemline(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -42,8 +43,9 @@ def test_the_two_commands_are_there(target):
     assert dry.returncode == 0, dry.stderr
 
 
-def test_every_command_and_option_of_the_readme_exists():
-    lines = re.findall(r"hemline (\w+)((?:[^`#\n|]|\|(?! ))*)", README)
+def test_every_command_and_option_of_the_readme_and_the_pages_exists():
+    text = "\n".join([README, *(page.read_text() for page in PAGES)])
+    lines = re.findall(r"hemline (\w+)((?:[^`#\n|]|\|(?! ))*)", text)
     commands = {
         "demo",
         "train",
@@ -56,14 +58,29 @@ def test_every_command_and_option_of_the_readme_exists():
         "doctor",
         "service",
     }
-    used = {name for name, _ in lines if name in commands}
-    assert used == commands
-    for name in sorted(used):
-        help_text = hemline(name, "--help", check=True).stdout
-        for command, rest in lines:
-            if command == name:
-                for option in re.findall(r"(?<=\s)--?[a-z][a-z0-9-]*", rest):
-                    assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), (name, option)
+    assert {name for name, _ in lines if name in commands} == commands
+    used: dict[tuple[str, ...], set[str]] = {}
+    for name, rest in lines:
+        if name in commands:
+            own, _, of_classify = rest.partition(" -- ")  # a service is told what classify shall do
+            action = own.split()[:1] if name == "service" and own[:1] == " " else []
+            used.setdefault((name, *action), set()).update(options_in(own))
+            used.setdefault(("classify",), set()).update(options_in(of_classify))
+    for command, options in used.items():
+        help_text = hemline(*command, "--help", check=True).stdout
+        for option in options:
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), (command, option)
+
+
+def options_in(words: str) -> list[str]:
+    return re.findall(r"(?<=\s)--?[a-z][a-z0-9-]*", words)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_what_a_page_links_to_is_there(page):
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
+    for link in links:
+        assert (page.parent / link).exists(), link
 
 
 def test_the_figures_of_the_shipped_model_are_those_of_its_card():
