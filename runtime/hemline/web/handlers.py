@@ -92,7 +92,11 @@ class Info(Guarded):
                 "uptime_s": round(shared.state.uptime_s(), 1),
                 "needs_token": shared.guard.needs_token,
                 "upload_bytes": shared.limits.upload_bytes,
-                "upload_pixels": shared.limits.upload_pixels,
+                "upload_pixels": {
+                    "jpeg": shared.limits.jpeg_pixels,
+                    "png": shared.limits.other_pixels,
+                    "webp": shared.limits.other_pixels,
+                },
             }
         )
 
@@ -223,7 +227,7 @@ class Classify(Guarded):
             self._refuse()
             return
         content = bytes(self._content)
-        if refused := uploads.refused(content, self.shared.limits.upload_pixels):
+        if refused := uploads.refused(content, self.shared.limits):
             self.refuse(*refused)
             return
         outcome = await self._outcome(content)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hemline.classifier import Classifier
+    from hemline.web.limits import Limits
 
     Answered = Callable[[Outcome | BaseException], None]
 
@@ -24,16 +25,17 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JOIN_S = 0.5
 
 
-def refused(content: bytes, max_pixels: int) -> Refusal | None:
+def refused(content: bytes, limits: Limits) -> Refusal | None:
     """Whether a picture is of another kind than browsers and cameras write, or too large to decode."""
     size_wh = size_of(content)
+    most = limits.jpeg_pixels if content.startswith(jpeg.MAGIC) else limits.other_pixels
     if size_wh is None:
         return Refusal(415, "the body is no picture; send the bytes of a JPEG, PNG or WebP file")
     width, height = size_wh
-    if width * height > max_pixels:
+    if width * height > most:
         return Refusal(
             413,
-            f"the picture is {width}×{height}; {max_pixels // 1_000_000} megapixels are allowed",
+            f"the picture is {width}×{height}; {most // 1_000_000} megapixels are allowed",
         )
     return None
 

@@ -107,6 +107,12 @@ def test_a_small_file_that_would_become_a_huge_picture_is_refused_by_its_header(
     reply = served.ask("/api/classify", "POST", content)
     assert reply.status == 413
     assert "40000×20000" in reply.json["error"]
+    for suffix, side in ((".jpg", 5001), (".png", 3001), (".webp", 3001)):
+        limit, under = (side - 1) ** 2, side // 2
+        info = served.ask("/api/info").json["upload_pixels"]
+        assert info[{".jpg": "jpeg"}.get(suffix, suffix[1:])] == limit
+        assert served.ask("/api/classify", "POST", encoded(suffix, (side, side))).status == 413
+        assert served.ask("/api/classify", "POST", encoded(suffix, (under, under))).status == 200
     assert served.ask("/api/classify", "POST", bomb(400, 200)).status == 200
 
 

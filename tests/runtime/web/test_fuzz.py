@@ -124,9 +124,9 @@ def is_well(port: int) -> bool:
         return reply.read() == b'{"status": "ok"}\n'
 
 
-def fuzzed(examples: int, seed: bool = True):
+def fuzzed(examples: int):
     return settings(
-        max_examples=examples, deadline=None, database=None, derandomize=seed,
+        max_examples=examples, deadline=None, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
 
