@@ -9,7 +9,7 @@ from pathlib import Path
 from hemline.bench.result import FORMAT, BenchResult, ModelResult
 from hemline.bench.table import (
     aligned,
-    clock_line,
+    conditions_line,
     doubts,
     machine_line,
     megabytes,
@@ -105,7 +105,7 @@ def _differences(a: BenchResult, b: BenchResult) -> list[str]:
         ("machine", machine_line(a), machine_line(b)),
         ("system", a.machine.system, b.machine.system),
         ("frame", settings_line(a), settings_line(b)),
-        ("clock", clock_line(a.after), clock_line(b.after)),
+        ("conditions", conditions_line(a.after), conditions_line(b.after)),
         ("Python", a.machine.python, b.machine.python),
     ]
     for name in dict.fromkeys((*a.machine.versions, *b.machine.versions)):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hemline.machine import Clock, Machine
+from hemline.bench.where import Conditions, Where
 
 FORMAT = "hemline-bench-1"
 
@@ -64,16 +64,16 @@ class BenchResult:
     Attributes:
         measured_at: ISO 8601, UTC.
         machine: Where.
-        before: Clock and heat at its beginning.
+        before: Load, clock and heat at its beginning.
         after: And at its end.
         settings: Frame, threads, numbers of runs.
         models: A row each.
     """
 
     measured_at: str
-    machine: Machine
-    before: Clock
-    after: Clock
+    machine: Where
+    before: Conditions
+    after: Conditions
     settings: dict[str, Any]
     models: tuple[ModelResult, ...]
 
@@ -100,15 +100,11 @@ class BenchResult:
             ModelResult(**{**row, "stages": {k: Quantiles(**v) for k, v in row["stages"].items()}})
             for row in value["models"]
         ]
-        clocks = [
-            Clock(**{**value[when], "throttling": tuple(value[when]["throttling"])})
-            for when in ("before", "after")
-        ]
         return cls(
             value["measured_at"],
-            Machine(**value["machine"]),
-            clocks[0],
-            clocks[1],
+            Where(**value["machine"]),
+            Conditions.from_json(value["before"]),
+            Conditions.from_json(value["after"]),
             value["settings"],
             tuple(models),
         )

@@ -16,10 +16,10 @@ from hemline import samples
 from hemline.bench.frames import STAGES, FrameTimes, time_frames
 from hemline.bench.process import peak_memory_bytes, seconds_to_first_label
 from hemline.bench.result import BenchResult, ModelResult, Quantiles
+from hemline.bench.where import conditions_now, where_measured
 from hemline.classifier import Classifier
 from hemline.errors import UserError
 from hemline.images import read_image
-from hemline.machine import clock_now, this_machine
 from hemline.preprocess import Frame
 from hemline.sources.frames import MAX_SIDE
 
@@ -79,7 +79,7 @@ def measure_models(config: BenchConfig, tell: Tell = lambda _: None) -> BenchRes
         UserError: A model, its backend or the picture cannot be used.
     """
     frame_bgr, frame_name = _frame(config)
-    before = clock_now()
+    before = conditions_now()
     chosen = [(m, b) for m in config.models for b in (config.backends or (None,))]
     classifiers = [
         Classifier(model, backend=backend, num_threads=config.num_threads)
@@ -109,7 +109,9 @@ def measure_models(config: BenchConfig, tell: Tell = lambda _: None) -> BenchRes
         "starts": config.starts,
     }
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return BenchResult(measured_at, this_machine(), before, clock_now(), settings, tuple(rows))
+    return BenchResult(
+        measured_at, where_measured(), before, conditions_now(), settings, tuple(rows)
+    )
 
 
 def _frame(config: BenchConfig) -> tuple[Frame, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hemline.bench.result import BenchResult, ModelResult
-from hemline.machine import Clock
+from hemline.bench.where import Conditions
 
 _NOTABLE_SLOWING = 1.1  # of a p50: more than that is heat or other work, seldom noise
 
@@ -49,10 +49,10 @@ def settings_line(result: BenchResult) -> str:
 def doubts(result: BenchResult) -> list[str]:
     """What may have changed the numbers: the governor, heat, other work."""
     found = []
-    governor = result.after.governor
-    if governor and governor != "performance":
+    governors = result.after.governors
+    if governors and governors != ("performance",):
         found.append(
-            f"the governor of the clock is {governor}, so the clock may have changed meanwhile; "
+            f"the governor of the clock is {'/'.join(governors)}, so the clock may have changed meanwhile; "
             "'performance' holds it"
         )
     throttling = dict.fromkeys((*result.before.throttling, *result.after.throttling))
@@ -70,12 +70,13 @@ def doubts(result: BenchResult) -> list[str]:
     return found
 
 
-def clock_line(clock: Clock) -> str:
+def conditions_line(conditions: Conditions) -> str:
     """Governor, heat and load in words."""
-    parts = [f"governor {clock.governor or 'not readable'}", f"load {clock.load:.1f}"]
-    if clock.temperature_c is not None:
-        parts.append(f"{clock.temperature_c:.0f} °C")
-    return ", ".join([*parts, *clock.throttling])
+    governors = "/".join(conditions.governors)
+    parts = [f"governor {governors or 'not readable'}", f"load {conditions.load:.1f}"]
+    if conditions.temperature_c is not None:
+        parts.append(f"{conditions.temperature_c:.0f} °C")
+    return ", ".join([*parts, *conditions.throttling])
 
 
 def _rows(result: BenchResult) -> list[list[str]]:

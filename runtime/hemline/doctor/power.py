@@ -50,22 +50,34 @@ def throttling(machine: Machine, asked: Ran | None) -> Iterator[Finding]:
     if asked is None:
         yield _alarm_or_nothing(machine)
         return
-    shown = re.search(r"throttled=0x([0-9a-fA-F]+)", asked.out)
-    if shown is None:
+    bits = throttled_bits(asked)
+    if bits is None:
         mend = "if you are not allowed to ask: sudo usermod -aG video $USER, then log in again"
         what = f"vcgencmd get_throttled does not say whether it is slowed down: {asked.last_words}"
         yield Finding("power", "note", what, mend)
         return
-    yield _decoded(int(shown[1], 16))
+    yield _decoded(bits)
 
 
-def _decoded(bits: int) -> Finding:
+def throttled_bits(asked: Ran) -> int | None:
+    """What `vcgencmd get_throttled` printed; None if that is something else."""
+    shown = re.search(r"throttled=0x([0-9a-fA-F]+)", asked.out)
+    return None if shown is None else int(shown[1], 16)
+
+
+def throttled_words(bits: int) -> tuple[list[str], list[str]]:
+    """What slows the board down now, and what else did since the start."""
     now = [words for bit, words in _NOW.items() if bits >> bit & 1]
     before = [
         words
         for bit, words in _SINCE_START.items()
         if bits >> bit & 1 and not bits >> (bit - 16) & 1
     ]
+    return now, before
+
+
+def _decoded(bits: int) -> Finding:
+    now, before = throttled_words(bits)
     facts = {"throttled": f"{bits:#x}", "now": now, "since_start": before}
     if not now and not before:
         return Finding("power", "ok", "not throttled, and not since the start (0x0)", facts=facts)
@@ -92,16 +104,27 @@ def _alarm_or_nothing(machine: Machine) -> Finding:
     )
 
 
-def temperature(machine: Machine) -> Iterator[Finding]:
-    """The hottest zone that the kernel shows."""
+def hottest_c(machine: Machine) -> float | None:
+    """Of the zones that the kernel shows, in °C."""
     degrees = [
         value / 1000
         for path in machine.paths("sys/class/thermal/thermal_zone*")
         if (value := machine.number(f"{path.relative_to(machine.root)}/temp")) is not None
     ]
-    if not degrees:
+    return max(degrees, default=None)
+
+
+def governors(machine: Machine) -> list[str]:
+    """How the kernel chooses the frequency of each core; none where it does not."""
+    paths = machine.paths("sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")
+    return sorted({machine.text(str(path.relative_to(machine.root))) or "" for path in paths})
+
+
+def temperature(machine: Machine) -> Iterator[Finding]:
+    """The hottest zone that the kernel shows."""
+    hottest = hottest_c(machine)
+    if hottest is None:
         return
-    hottest = max(degrees)
     what, facts = f"{hottest:.0f} °C", {"celsius": hottest}
     if hottest >= _THROTTLING_C:
         yield Finding("heat", "warn", f"{what}: from 80 °C on the board slows down", _COOLER, facts)
@@ -113,8 +136,7 @@ def temperature(machine: Machine) -> Iterator[Finding]:
 
 def governor(machine: Machine) -> Iterator[Finding]:
     """How the kernel chooses the processor's frequency."""
-    paths = machine.paths("sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")
-    names = sorted({machine.text(str(path.relative_to(machine.root))) or "" for path in paths})
+    names = governors(machine)
     if not names:
         return
     what, facts = f"CPU governor {', '.join(names)}", {"governors": names}

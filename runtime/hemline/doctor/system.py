@@ -32,8 +32,8 @@ _DAY_S = 86_400
 
 def board(machine: Machine) -> Finding:
     """Which board it is, and its processor."""
-    model = machine.text("proc/device-tree/model") or machine.text("sys/class/dmi/id/product_name")
-    cpu, count = _processor(machine.text("proc/cpuinfo") or "")
+    model = board_model(machine)
+    cpu, count = processor(machine.text("proc/cpuinfo") or "")
     what = f"{model or 'a machine that does not say its name'}, {count} × {cpu}"
     facts = {"model": model, "processor": cpu, "processors": count}
     if cpu == _ARMV6:
@@ -47,7 +47,13 @@ def board(machine: Machine) -> Finding:
     return Finding("board", "ok", what, facts=facts)
 
 
-def _processor(cpuinfo: str) -> tuple[str, int]:
+def board_model(machine: Machine) -> str | None:
+    """As the device tree names it, or the maker of a PC."""
+    return machine.text("proc/device-tree/model") or machine.text("sys/class/dmi/id/product_name")
+
+
+def processor(cpuinfo: str) -> tuple[str, int]:
+    """Its name and the number of cores, from `/proc/cpuinfo`."""
     count = len(re.findall(r"^processor\s*:", cpuinfo, re.MULTILINE))
     if (part := re.search(r"^CPU part\s*: (\S+)", cpuinfo, re.MULTILINE)) is not None:
         return _PARTS.get(part[1], f"Arm processor {part[1]}"), count
