@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline.images import decode_image
-from hemline.parity.fingerprint import Fingerprints
+from hemline.parity.fingerprint import Fingerprints, fingerprint
 from hemline.parity.metrics import Answers, answers_of, finite_rows, top1_agreement
 from hemline.parity.reference import Reference
 from hemline.parity.result import rate_json
@@ -121,15 +121,18 @@ class _Judgement:
             return Stage.not_judged(PIXELS, "no pixels were observed")
         places = sorted(observed.pixels)
         rows = [int(observed.rows[place]) for place in places]
-        frames = [self._whole(row) for row in rows]
-        made = [observed.pixels[place] for place in places]
+        expected, apart = [], []
+        for place, row in zip(places, rows, strict=True):  # one at a time: photos are large
+            frame = self._whole(row)
+            expected.append(fingerprint(frame))
+            apart.append(_mean_difference(frame, observed.pixels[place]))
         stage, good = judge_pixels(
-            Fingerprints.of(frames),
-            Fingerprints.of(made),
+            Fingerprints.of_rows(expected),
+            Fingerprints.of(observed.pixels[place] for place in places),
             [reference.source(row) for row in rows],
             self._tolerances,
             lambda k: reference.encoded(rows[k]),
-            np.array([_mean_difference(a, b) for a, b in zip(frames, made, strict=True)]),
+            np.array(apart),
         )
         self._right_pixels = dict(zip(places, good.tolist(), strict=True))
         return stage
