@@ -34,6 +34,22 @@ def test_the_first_python_example_names_the_sneaker():
     assert result.stdout.startswith("Sneaker ")
 
 
+def test_the_example_of_another_runtime_is_judged(tmp_path):
+    page = (ROOT / "docs" / "parity.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert code is not None
+    for arguments in (
+        ["-m", "hemline", "parity", "paper", "--export-pictures", "pictures"],
+        ["-c", code[1]],
+        ["-m", "hemline", "parity", "paper", "--observed", "observed.npz"],
+    ):
+        done = subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "does as paper_int8.tflite must: file to pixels, pixels to tensor" in done.stdout
+
+
 @pytest.mark.parametrize("target", ["demo", "test"])
 def test_the_two_commands_are_there(target):
     assert f"make {target}" in README
