@@ -53,7 +53,11 @@ class Browser:
             [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         self._number = 0
-        self._socket = self._connected()
+        try:
+            self._socket = self._connected()
+        except BaseException:
+            self._process.kill()
+            raise
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.resize(size_wh)
