@@ -67,10 +67,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration-images", type=int, metavar="N", help="pictures that calibrate (default: 500)"
     )
     parser.add_argument(
-        "--no-bias-correction",
-        action="store_true",
-        help="leave the biases as they are; else what rounded weights add on average over the pictures that "
-        "calibrate is taken off them",
+        "--bias-correction",
+        action=argparse.BooleanOptionalAction,
+        help="take off the biases what rounded weights add on average over the pictures that calibrate "
+        "(default: it is done, but not with --per-tensor)",
     )
     parser.add_argument("--golden-images", type=int, default=1000, metavar="N")
     parser.add_argument("--golden-data", help="data of the golden pack, if another than --data")
@@ -137,7 +137,7 @@ def _run(arguments: argparse.Namespace) -> int:
         recipe=QuantizationRecipe(
             calibration=arguments.calibration or "auto",
             granularity="tensor" if arguments.per_tensor else "channel",
-            bias_corrected=False if arguments.no_bias_correction else None,
+            bias_corrected=arguments.bias_correction,
         ),
         stated=stated,
         gate=_gate(arguments),
@@ -160,8 +160,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _refuse_calibration(arguments: argparse.Namespace) -> None:
     """Where no file is calibrated, nothing may be said of how."""
-    for name in ("calibration", "calibration_images", "no_bias_correction"):
-        if getattr(arguments, name) not in (None, False):
+    for name in ("calibration", "calibration_images", "bias_correction"):
+        if getattr(arguments, name) is not None:
             raise UserError(
                 f"--{name.replace('_', '-')} is for files with int8 activations, and none is asked for",
                 "leave it out, or ask for one: --int8",

@@ -28,7 +28,8 @@ class QuantizationRecipe:
         activation_bits: 8 (asymmetric), or 16 (symmetric, as LiteRT's int16 kernels ask for).
         equalized: Whether channels are made alike in size first (`hemline_convert.equalization`).
         bias_corrected: Whether what rounded weights add on average is taken off the biases
-            (`hemline_convert.bias_correction`); None: where pictures calibrate.
+            (`hemline_convert.bias_correction`); None: where pictures calibrate, and weights have a scale per
+            channel. With one per layer it helped one of three networks and harmed two.
         float_layers: Keras layers that stay in float; the file is then called mixed, and not int8.
     """
 
@@ -56,7 +57,7 @@ class QuantizationRecipe:
             calibration = "trained" if card.activation_ranges else "min-max"
         if corrected is None:
             # Weights that were trained with their rounding need none, and it takes pictures.
-            corrected = calibration != "trained"
+            corrected = calibration != "trained" and self.granularity == "channel"
         return replace(self, calibration=calibration, bias_corrected=corrected)
 
     @property

@@ -86,8 +86,8 @@ class StaticQuantizer:
             return content
         if self.calibration is None:
             raise UserError(
-                "bias correction needs pictures to calibrate with, and none are given",
-                "give the data that the model was trained on: --data",
+                "bias correction needs pictures that calibrate, and there are none",
+                "leave it out where ranges were trained, or choose a method, such as --calibration min-max",
             )
         corrected = bias_corrected(
             self.network, content, self.calibration.tensors, self.source.normalization

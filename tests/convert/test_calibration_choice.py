@@ -63,7 +63,7 @@ def test_the_method_of_the_command_line_quantizes_and_is_in_card_and_manifest(
 
 @pytest.mark.parametrize(
     "option",
-    [("--calibration", "mse"), ("--calibration-images", "100"), ("--no-bias-correction",)],
+    [("--calibration", "mse"), ("--calibration-images", "100"), ("--bias-correction",)],
 )
 def test_calibration_is_refused_where_no_file_is_calibrated(hemline, made, tmp_path, option):
     run = hemline("convert", made.model, "--float16", *option, "--out", tmp_path / "out")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -75,10 +76,15 @@ def test_what_is_not_chosen_is_chosen_by_the_card(source, entry):
     assert QuantizationRecipe("mse").for_card(with_ranges).calibration == "mse"
 
 
-def test_biases_are_corrected_where_pictures_calibrate_and_nothing_else_is_stated(source, entry):
+def test_biases_are_corrected_where_pictures_calibrate_channels_and_nothing_else_is_stated(
+    source, entry
+):
     with_ranges = source.card.replace(activation_ranges=entry)
     assert QuantizationRecipe().for_card(source.card).bias_corrected is True
     assert QuantizationRecipe().for_card(with_ranges).bias_corrected is False
     assert QuantizationRecipe("mse").for_card(with_ranges).bias_corrected is True
-    stated = QuantizationRecipe(bias_corrected=False)
-    assert stated.for_card(source.card).bias_corrected is False
+    coarse = QuantizationRecipe(granularity="tensor")
+    assert coarse.for_card(source.card).bias_corrected is False
+    for stated in (True, False):
+        recipe = dataclasses.replace(coarse, bias_corrected=stated)
+        assert recipe.for_card(source.card).bias_corrected is stated
