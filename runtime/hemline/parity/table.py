@@ -10,7 +10,7 @@ from hemline.parity.layers.table import DEFAULT_SHOWN, LayerTable
 from hemline.parity.metrics import PairedCounts, wilson_interval
 from hemline.parity.reference import Reference
 from hemline.parity.result import ParityReport
-from hemline.parity.run import CandidateError, Measurement, ParityRun
+from hemline.parity.run import CandidateError, Measurement, PairAgreement, ParityRun
 from hemline.parity.stages.others import ObservedRun
 from hemline.parity.stages.stage import Stage
 
@@ -36,6 +36,8 @@ _LEGEND = (
     "likely so uneven flips are by chance if both are equally good.",
     "tensors: what this machine's preprocessing makes of the pictures, beside the reference's.",
 )
+
+_MOST_SENTENCES = 3  # about pairs: of three files
 
 
 def table(run: ParityRun, layers_shown: int = DEFAULT_SHOWN) -> str:
@@ -138,8 +140,37 @@ def _measurement_lines(found: Measurement) -> list[str]:
         lines += ["", *remarks]
     lines += ["", *stage_lines([(report.candidate, report.stages) for report in found.reports])]
     if found.pairs:
-        lines += ["", *(str(pair) for pair in found.pairs)]
+        lines += ["", *pair_lines(found.pairs)]
     return lines
+
+
+def pair_lines(pairs: Sequence[PairAgreement]) -> list[str]:
+    """How far the candidates agree with each other: sentences for up to three files, else a triangle."""
+    if len(pairs) <= _MOST_SENTENCES:
+        return [str(pair) for pair in pairs]
+    agreeing = {(pair.first, pair.second): pair.agreeing for pair in pairs}
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
+    header = ["", *(str(number + 1) for number in range(len(names) - 1))]
+    rows = [
+        [
+            f"{number + 1} {name}",
+            *(str(agreeing[earlier, name]) for earlier in names[:number]),
+            *[""] * (len(names) - 1 - number),
+        ]
+        for number, name in enumerate(names)
+    ]
+    widths = [max(len(row[k]) for row in (header, *rows)) for k in range(len(header))]
+    lines = [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
+        for row in (header, *rows)
+    ]
+    title = f"same answers of each two of them, of {count_of(pairs[0].images, 'picture')}"
+    return [title, *(line.rstrip() for line in lines)]
 
 
 def reference_accuracy(reference: Reference) -> str:
