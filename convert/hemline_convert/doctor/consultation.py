@@ -111,10 +111,11 @@ def consult(
     bench = _Bench(patient, recipe, gate)
     first = bench.trials[0]
     calibration = quantizer.calibration_check
-    if first.passed and better_preprocessing(patient) is None:
+    if first.passed and better_preprocessing(patient) is None and not patient.only_answer:
         return Consultation(gate, pictures.data, (first,), (), None, first, model, calibration)
-    diagnosis = diagnose(patient, replace(recipe, bias_corrected=False))
-    if diagnosis.cause != Cause.PREPROCESSING:  # which no way to quantize can mend
+    diagnosis = diagnose(patient, recipe)
+    # No way to quantize mends these.
+    if diagnosis.cause not in (Cause.PREPROCESSING, Cause.FLOAT_NETWORK):
         bench.mend(diagnosis.suspects)
     passing = [trial for trial in bench.trials[1:] if trial.passed]
     kept = min(passing, key=lambda trial: trial.size_bytes) if passing else None

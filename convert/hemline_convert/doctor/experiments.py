@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -100,21 +100,35 @@ class Experiments:
     def layers(self) -> tuple[LayerNoise, ...]:
         """Each layer alone."""
         return tuple(
-            LayerNoise(layer, self._weight_noise_of(layer), self._activation_noise_of(layer))
+            LayerNoise(
+                layer,
+                self._weight_noise_of(layer, self._by_layer),
+                self._activation_noise_of([layer], self._by_layer),
+            )
             for layer in self.network.layers
         )
 
-    def _weight_noise_of(self, layer: Layer) -> float:
+    def share_of_weights(self, layer: Layer) -> float:
+        """What a layer's rounded weights alone make, over what those of all layers make, 0–1."""
+        return min(1.0, self._weight_noise_of(layer, self.whole) / max(self.weight_noise, 1e-30))
+
+    def share_of_activations(self, layers: Iterable[Layer]) -> float:
+        """What the rounded outputs of some layers make, over what those of all layers make, 0–1."""
+        noise = self._activation_noise_of(layers, self.whole)
+        return min(1.0, noise / max(self.activation_noise, 1e-30))
+
+    def _weight_noise_of(self, layer: Layer, patient: Patient) -> float:
         if layer.weights not in self.weights:
             return 0.0
         changed = self.network.with_constants({layer.weights: self.weights[layer.weights]})
-        return self._by_layer.noise_of(changed)
+        return patient.noise_of(changed)
 
-    def _activation_noise_of(self, layer: Layer) -> float:
-        if layer.output not in self.steps:
+    def _activation_noise_of(self, layers: Iterable[Layer], patient: Patient) -> float:
+        outputs = [layer.output for layer in layers if layer.output in self.steps]
+        if not outputs:
             return 0.0
-        steps = {layer.output: self.steps[layer.output]}
-        return self._by_layer.noise_of(with_rounded_activations(self.network, steps))
+        steps = {output: self.steps[output] for output in outputs}
+        return patient.noise_of(with_rounded_activations(self.network, steps))
 
     def channel_maxima(self, layer: Layer) -> NDArray[np.float32]:
         """The greatest magnitude of each channel of a layer's output."""

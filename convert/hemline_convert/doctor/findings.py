@@ -112,10 +112,10 @@ def _rare(experiments: Experiments) -> BadRange | None:
     )
 
 
-def layers_with_wild_channels(experiments: Experiments) -> list[str]:
+def layers_with_wild_channels(experiments: Experiments) -> list[Layer]:
     """The layers but for the last with a channel far larger than the typical one."""
     layers = experiments.network.layers[:-1]
-    return [layer.name for layer in layers if channels_of_activation(experiments, layer).text]
+    return [layer for layer in layers if channels_of_activation(experiments, layer).text]
 
 
 def channels_of_activation(experiments: Experiments, layer: Layer) -> Channels:

@@ -109,6 +109,10 @@ def _next(checked: Checked) -> list[str]:
         return [
             "state the preprocessing that it was trained with (--input-scale, …), or train it again"
         ]
+    if diagnosis is not None and diagnosis.cause == Cause.FLOAT_NETWORK:
+        return [
+            "train it again (hemline train), or state the preprocessing that it was trained with"
+        ]
     steps = []
     if diagnosis is not None and diagnosis.cause == Cause.CALIBRATION_DATA:
         steps.append("calibrate with pictures such as the device will see: --data")

@@ -27,6 +27,7 @@ from hemline_convert.static_quantizer import StaticQuantizer
 
 DEFAULT_IMAGES = 1000
 _MINIMUM_IMAGES = 20
+_ODD_PICTURES = 0.02  # share of them, about what a gate forgives
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +148,15 @@ class Patient:
         """float32, (N, classes): logits of the float network."""
         return float_logits(self.quantizer.network, self.pictures.tensors, self.normalization)
 
+    @cached_property
+    def only_answer(self) -> str:
+        """The label that the float network gives to all pictures, though several classes are among them."""
+        classes = np.unique(self.pictures.targets[self.pictures.targets != UNKNOWN])
+        answers = np.unique(answers_of(self.reference))
+        if len(classes) < 2 or len(answers) != 1 or answers[0] == UNKNOWN:
+            return ""
+        return str(self.quantizer.source.card.labels[int(answers[0])])
+
     def outcome(self, deployable: bytes) -> Outcome:
         """Examine a deployable file."""
         return outcome_of(
@@ -177,9 +187,11 @@ def outcome_of(
 def noise_share(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> float:
     """Mean square difference over the variance of the reference, both (N, classes).
 
-    What is lower than every runner-up decides no label, and conversion clips it; so it is clipped here.
+    What is lower than the runner-up of nearly every picture decides no label, and conversion clips it; so it
+    is clipped here. Of nearly every one, since conversion clips at the lowest runner-up of the pictures that
+    calibrated, and one odd picture here would make that count as noise on all.
     """
-    floor = np.sort(reference, axis=1)[:, -2].min()
+    floor = np.quantile(np.sort(reference, axis=1)[:, -2], _ODD_PICTURES)
     clipped = np.maximum(reference.astype(np.float64), floor)
     difference = np.maximum(candidate.astype(np.float64), floor) - clipped
     return float((difference**2).mean() / max(clipped.var(), 1e-30))
