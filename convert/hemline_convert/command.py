@@ -152,6 +152,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(printable(letter(conversion.checked)))
         if not conversion.checked:
             print("\nno file was written")
+            _tell(conversion.notes)
             return FAILED
         print()
     _report(conversion, config.out)
@@ -214,12 +215,16 @@ def _report(conversion: Conversion, out: Path) -> None:
     width = max(len(str(path)) for path in conversion.files)
     for path in conversion.files:
         print(f"{path!s:<{width}}  {path.stat().st_size / 1000:8.1f} kB")
-    for note in conversion.notes:
-        print(f"note: {note}")
+    _tell(conversion.notes)
     if conversion.verdict:
         print(conversion.verdict)
     if conversion.has_golden_pack:
         print(f"next: hemline parity {out}")
+
+
+def _tell(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        print(printable(f"note: {note}"))
 
 
 COMMAND = Command(

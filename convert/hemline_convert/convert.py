@@ -26,6 +26,7 @@ from hemline_convert.doctor import Checked, check
 from hemline_convert.file_factory import INT8_KINDS, INTEGER_KINDS, FileFactory
 from hemline_convert.golden_pack import make_golden_pack
 from hemline_convert.keras_source import StatedCard, open_keras
+from hemline_convert.left_over import note_of_left_over
 from hemline_convert.recipe import QuantizationRecipe
 from hemline_convert.report import ConversionFacts, conversion_page, measure_conversion
 from hemline_convert.static_quantizer import StaticQuantizer
@@ -161,7 +162,8 @@ def convert(config: ConversionConfig) -> Conversion:
         assert golden is not None
         checked = check(quantizer, recipe, dataset, golden, config.gate, str(config.model))
         if not checked:
-            return Conversion((), card, (), checked=checked)
+            left = note_of_left_over(config.out, card, (), has_gate=True)
+            return Conversion((), card, tuple(left), checked=checked)
         assert checked.consultation.kept is not None
         recipe = checked.consultation.kept.recipe
         config, more = _as_kept(config, recipe)
@@ -191,6 +193,7 @@ def convert(config: ConversionConfig) -> Conversion:
             files += [path, *_write_report(config.out / card.name, facts)]
         else:
             files.append(path)
+    notes += note_of_left_over(config.out, card, files, has_gate=config.gate is not None)
     return Conversion(tuple(files), card, tuple(notes), verdict, checked)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hemline.datasets import Dataset
+from hemline.errors import ModelError
 from hemline.parity.golden import GoldenPack
 from hemline_convert.calibration import balanced
 from hemline_convert.float_tflite import keras_logits
@@ -18,6 +21,9 @@ def make_golden_pack(
         source: The float model, whose logits the pack holds.
         dataset: Its test split, else its validation split, gives the pictures.
         count: How many at most.
+
+    Raises:
+        ModelError: The float model gives no numbers.
     """
     if dataset is None:
         return None, [
@@ -27,6 +33,12 @@ def make_golden_pack(
     indices = balanced(split.targets, count)
     tensors = split.tensors(source.card.input, indices, description="golden pack")
     scores = keras_logits(source, tensors)
+    wrong = int((~np.isfinite(scores)).any(axis=1).sum())
+    if wrong:
+        raise ModelError(
+            f"the float model gives scores that are NaN or infinite for {wrong} of {len(scores)} pictures",
+            "its weights are broken, or far too large: train it again",
+        )
     pack = GoldenPack.build(split, indices, source.card, scores, tensors)
     notes = []
     if dataset.name != "drawn":  # those the project made itself, and anybody may have them
