@@ -5,17 +5,37 @@ from __future__ import annotations
 import json
 import shlex
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from hemline.card import InputSpec, ModelCard, Normalization
+from hemline.cli import main
 from hemline.datasets import FASHION_MNIST_LABELS
 from hemline.modelfile import load_model
 from hemline.zipcard import CARD_MEMBER
 from patients import networks, spoilt
 
 pytestmark = pytest.mark.slow
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def hemline(capsys):
+    """The command line in this process, where TensorFlow is loaded already."""
+
+    def run(*arguments: object) -> Done:
+        capsys.readouterr()
+        code = main([str(word) for word in arguments])
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
 def saved(model, path, normalization=networks.NORMALIZATION):
