@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hemline import atomic
@@ -155,6 +155,7 @@ def convert(config: ConversionConfig) -> Conversion:
             )
     quantizer = StaticQuantizer(source, calibration)
     checked = None
+    tflite, onnx = config.tflite, config.onnx
     if config.gate is None:  # else the doctor says it
         notes += _poor_set(quantizer.calibration_check)
     else:
@@ -166,10 +167,10 @@ def convert(config: ConversionConfig) -> Conversion:
             return Conversion((), card, tuple(left), checked=checked)
         assert checked.consultation.kept is not None
         recipe = checked.consultation.kept.recipe
-        config, more = _as_kept(config, recipe)
+        tflite, onnx, more = _as_kept(config, recipe)
         notes += more
     factory = FileFactory(quantizer, card, recipe, golden)
-    contents = factory.make(config.tflite, config.onnx)
+    contents = factory.make(tflite, onnx)
     files, verdict = [], ""
     for suffix, content in contents.items():
         path = config.out / f"{card.name}_{suffix}"
@@ -199,17 +200,20 @@ def convert(config: ConversionConfig) -> Conversion:
 
 def _as_kept(
     config: ConversionConfig, recipe: QuantizationRecipe
-) -> tuple[ConversionConfig, list[str]]:
-    """What to make instead, where what is kept is not int8 throughout: nothing else may be called so."""
+) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+    """Kinds of TFLite and ONNX files to make, and a note where what is kept is not int8 throughout.
+
+    Nothing else may be called int8.
+    """
     kind = recipe.kind
     if kind == "int8":
-        return config, []
+        return config.tflite, config.onnx, []
     tflite = tuple(dict.fromkeys(kind if k in INT8_KINDS else k for k in config.tflite))
     if kind not in tflite:
         tflite = (*tflite, kind)
     onnx = tuple(k for k in config.onnx if k != "int8")
     note = f"no int8 file was written, whatever was asked for: none passes; {kind} is TFLite only"
-    return replace(config, tflite=tflite, onnx=onnx), [note]
+    return tflite, onnx, [note]
 
 
 def _write_report(stem: Path, facts: ConversionFacts) -> tuple[Path, Path]:
