@@ -257,3 +257,19 @@ def test_bars_are_as_long_as_their_values_and_no_longer_than_the_largest():
 def test_a_histogram_of_nothing_and_one_of_a_single_value_can_be_drawn():
     assert "NaN" not in charts.histogram([0, 0], (0.0, 0.0), (0.0, 0.0))
     assert "inf" not in charts.histogram([5], (2.0, 2.0), (0.0, 2.0))
+
+
+def test_layers_of_an_equalized_network_are_compared_with_the_equalized_float_one(made, tmp_path):
+    recipe = dataclasses.replace(made.config.recipe, equalized=True)
+    config = dataclasses.replace(
+        made.config, out=tmp_path, tflite=("int8",), onnx=(), recipe=recipe, report=True
+    )
+    convert(config)
+    numbers = json.loads((tmp_path / "paper.report.json").read_text(encoding="utf-8"))
+    weighted = [
+        row
+        for row in numbers["layers"]["errors"]
+        if row["operator"] in ("CONV_2D", "FULLY_CONNECTED")
+    ]
+    assert len(weighted) == 5
+    assert min(row["sqnr_db"] for row in weighted) > 25

@@ -177,7 +177,9 @@ def measure_conversion(
     runners, refused = _in_every_runtime(files, golden, run)
     quantizations = [model.card.quantization for model in loaded]
     integer = [entry for entry in quantizations if "calibration" in entry]
-    layers_of, layers, layers_problem = _layers(files, golden, quantizer)
+    layers_of, layers, layers_problem = _layers(
+        files, golden, quantizer.equalized if recipe.equalized else quantizer
+    )
     return ConversionFacts(
         card=quantizer.source.card.replace(golden_sha256=golden.content_sha256),
         quantization=integer[0] if integer else {},

@@ -60,6 +60,11 @@ def compare_layers_of(
 def _refuse_what_cannot_be_compared(candidate: LoadedModel) -> None:
     quantization = candidate.card.quantization
     kind = quantization.get("kind")
+    if kind == "mediapipe":
+        raise UserError(
+            f"{candidate.file_name} prepares the picture in its graph, which the float network does not",
+            "the same quantized network is in NAME_int8.tflite: compare the layers of that",
+        )
     if kind not in _QUANTIZED:
         raise UserError(
             f"{candidate.file_name} is {kind or 'of a kind that its card does not tell'}, and has no "
