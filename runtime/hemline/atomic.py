@@ -36,7 +36,10 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder", "name a file")
+    if _is_device(path):
+        return
     with explaining_os_errors(path):
+        path = _target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
         os.close(handle)
@@ -48,12 +51,22 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; on success it takes the place of `path`.
 
     The temporary keeps the suffix of `path`, since some writers choose the format by it. When the
-    block raises, the temporary is removed and `path` is left as it was.
+    block raises, the temporary is removed and `path` is left as it was. A link stays, and what it leads to
+    is replaced. A device or pipe, such as `/dev/stdout`, is never replaced: it gets the content at the end.
 
     Raises:
         UserError: As `write_bytes`.
     """
     with explaining_os_errors(path):
+        if _is_device(path):
+            with tempfile.TemporaryDirectory() as folder:
+                temporary = Path(folder, f"content{path.suffix}")
+                temporary.touch()
+                yield temporary
+                with path.open("wb") as device:
+                    device.write(temporary.read_bytes())
+            return
+        path = _target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=f".part{path.suffix}", dir=path.parent)
         os.close(handle)
@@ -65,6 +78,16 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether something is there that is neither a file nor a folder."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _target(path: Path) -> Path:
+    """Where a link leads, else the path itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -73,7 +74,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(small_disk):
     path.write_bytes(b"old")
     with pytest.raises(UserError, match="no space is left") as caught:
         atomic.write_bytes(path, bytes(200_000))
-    assert "--out" in caught.value.hint
+    assert "nothing was left half-written" in caught.value.hint
     assert path.read_bytes() == b"old"
     assert names_in(small_disk) == ["model.tflite"]
 
@@ -98,3 +99,35 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     for path in (tmp_path / "out" / "model.tflite", tmp_path / "out" / "deep" / "model.tflite"):
         with pytest.raises(UserError, match="/out is a file, not a folder"):
             atomic.write_bytes(path, b"new")
+
+
+def test_a_pipe_gets_the_content_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    atomic.check_writable(pipe)
+    atomic.write_bytes(pipe, b"content")
+    assert reader.communicate(timeout=10)[0] == b"content"
+    assert pipe.is_fifo()
+    assert names_in(tmp_path) == ["pipe"]
+
+
+def test_a_full_device_is_told_and_stays_a_device(tmp_path):
+    """A link to it, so that no mistake here can take the machine's own away."""
+    link = tmp_path / "report.json"
+    link.symlink_to("/dev/full")
+    with pytest.raises(UserError, match="no space is left"):
+        atomic.write_bytes(link, b"content")
+    assert link.is_symlink()
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/model.tflite").write_bytes(b"old")
+    link = tmp_path / "model.tflite"
+    link.symlink_to(tmp_path / "there/model.tflite")
+    atomic.write_bytes(link, b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "there/model.tflite").read_bytes() == b"new"
+    assert names_in(tmp_path / "there") == ["model.tflite"]

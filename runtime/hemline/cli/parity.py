@@ -105,6 +105,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from hemline.parity.table import table
 
     _refuse_what_does_not_fit(arguments)
+    if arguments.json is not None:
+        atomic.check_writable(arguments.json)
     gate = Gate(min_agreement=arguments.min_agreement, max_drop_points=arguments.max_drop)
     request = Request(
         candidates=tuple(arguments.candidate),
