@@ -29,7 +29,7 @@ from hemline.errors import UserError
 sys.path.insert(0, str(peers.ROOT / "tests"))
 from emulated_pi.boards import BOARDS, Board
 from emulated_pi.cache import UnavailableError
-from emulated_pi.counting import instructions
+from emulated_pi.counting import Count, instructions
 from emulated_pi.installation import SMALLEST, Environment, installed
 
 IMPORTS = "import numpy, cv2, ai_edge_litert.interpreter"
@@ -49,11 +49,14 @@ class Counts:
     """Of one way to a label, on one board.
 
     Attributes:
-        start: From the start of the process to the first label, or to the end of the imports, in each run.
-        frame: For one more frame in memory, in each run; empty where there are no frames.
+        start: Of the first thread, from the start of the process to the first label, or to the end of the
+            imports, in each run.
+        start_of_others: Of the other threads until then. NumPy's wait in loops, as long as QEMU takes.
+        frame: Of all threads, for one more frame in memory, in each run; empty where there are no frames.
     """
 
     start: list[int]
+    start_of_others: list[int]
     frame: list[float]
 
 
@@ -78,7 +81,7 @@ def main() -> int:
     for name, counts in rows.items():
         print(f"\n{BOARDS[name].model}, {BOARDS[name].cpu}\n{table(counts)}")
     print(
-        f"\nMillions of instructions that QEMU executed, of all threads, in {arguments.runs} runs: no times, "
+        f"\nMillions of instructions that QEMU executed, in {arguments.runs} runs: no times, "
         "and a board may need more time for fewer"
     )
     if arguments.json is not None:
@@ -139,7 +142,7 @@ def counted(
 ) -> Iterator[tuple[str, Counts]]:
     """The imports, the command, and each peer."""
 
-    def runs(name: str, extra: str, *words: object, typed: str = "") -> list[list[int]]:
+    def runs(name: str, extra: str, *words: object, typed: str = "") -> list[list[Count]]:
         """Of a program, without its first run, which writes the byte code."""
         print(f"{board.name}: {name} …", file=sys.stderr)
         counts = [
@@ -149,31 +152,47 @@ def counted(
         return counts[1:]
 
     say = f"{IMPORTS}\nprint('imported', flush=True)"
-    yield IMPORTS, Counts([run[0] for run in runs(IMPORTS, "", "-c", say)], [])
+    yield IMPORTS, counts_of(runs(IMPORTS, "", "-c", say))
     program = environments[""].packages.parents[2] / "bin" / "hemline"
     command = (program, "classify", picture, "-m", files["int8.tflite"])
-    yield COMMAND, Counts([run[0] for run in runs(COMMAND, "", *command)], [])
+    yield COMMAND, counts_of(runs(COMMAND, "", *command))
     typed = f"frames {WARM_UP}\nframes 1\nframes {1 + arguments.frames}\n"
     for peer in peers.PEERS:
         if peer.name in EXTRAS:
             words = (peers.PROGRAMS / f"{peer.program}.py", files[peer.model], picture)
-            starts, frames = [], []
-            for start, warm, one, more in runs(peer.name, EXTRAS[peer.name], *words, typed=typed):
-                starts.append(start)
-                # Both have the same lines around their frames, which so cancel out.
-                frames.append(((more - one) - (one - warm)) / arguments.frames)
-            yield peer.name, Counts(starts, frames)
+            ran = runs(peer.name, EXTRAS[peer.name], *words, typed=typed)
+            yield peer.name, counts_of(ran, arguments.frames)
+
+
+def counts_of(runs: list[list[Count]], frames: int = 0) -> Counts:
+    """What the counts at each line of a program's output come to.
+
+    Args:
+        runs: The label first, then warm-up, one frame, and `frames` more than one.
+        frames: 0 where the label was all.
+    """
+    each = []
+    for _, *served in runs:
+        if frames:
+            warm, one, more = map(sum, served)
+            # Both have the same lines around their frames, which so cancel out.
+            each.append(((more - one) - (one - warm)) / frames)
+    first, others = zip(*(run[0] for run in runs), strict=True)
+    return Counts(list(first), list(others), each)
 
 
 def table(rows: dict[str, Counts]) -> str:
     """Medians in millions, with least and most, and how many times the imports, and hemline, they are."""
     imports = median(rows[IMPORTS].start)
     ours = median(rows[peers.OURS].frame)
-    lines = [["", "start to first label", "imports = 1", "one frame", "hemline = 1"]]
+    lines = [
+        ["", "start to first label", "imports = 1", "other threads", "one frame", "hemline = 1"]
+    ]
     for name, row in rows.items():
-        cells = [name, millions(row.start, 0), f"{median(row.start) / imports:.2f}", "", ""]
+        cells = [name, millions(row.start, 0), f"{median(row.start) / imports:.2f}"]
+        cells += [millions(row.start_of_others, 0), "", ""]
         if row.frame:
-            cells[3:] = [millions(row.frame, 3), f"{median(row.frame) / ours:.2f}"]
+            cells[4:] = [millions(row.frame, 3), f"{median(row.frame) / ours:.2f}"]
         lines.append(cells)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(

@@ -1,6 +1,6 @@
 /* A plugin of QEMU (API version 1): how many instructions ran until each write to standard output.
  *
- * count_instructions.so,out=FILE writes one number a line to FILE. A block of instructions is counted when it
+ * count_instructions.so,out=FILE writes to FILE, a line for each: those of the first thread, and of all others. A block of instructions is counted when it
  * is entered, on a counter of its processor, so that no thread's instructions are lost.
  *
  * Debian has no header of this interface; what is used of it is declared here, as QEMU's documentation tells it.
@@ -54,10 +54,10 @@ static void on_system_call(
     (void)id, (void)processor, (void)b, (void)c, (void)d, (void)e, (void)f, (void)g, (void)h;
     if (number != WRITE_ON_ARM64 || file != STANDARD_OUTPUT)
         return;
-    uint64_t sum = 0;
-    for (unsigned each = 0; each < PROCESSORS; each++)
-        sum += executed[each];
-    fprintf(out, "%" PRIu64 "\n", sum);
+    uint64_t others = 0;
+    for (unsigned each = 1; each < PROCESSORS; each++)
+        others += executed[each];
+    fprintf(out, "%" PRIu64 " %" PRIu64 "\n", executed[0], others);
     fflush(out);
 }
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from emulated_pi import debian
 from emulated_pi.boards import Board
@@ -20,6 +21,13 @@ _SOURCE = Path(__file__).with_name("count_instructions.c")
 _QEMU = "qemu-aarch64"
 _RELEASE = "bookworm"  # its QEMU 7.2 has version 1 of the plugins' interface
 _COMPILE = ("gcc", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
+
+
+class Count(NamedTuple):
+    """Instructions of the thread that the program began with, and of all others."""
+
+    first_thread: int
+    other_threads: int
 
 
 def counting_qemu() -> Path:
@@ -55,11 +63,11 @@ def _fill(folder: Path) -> None:
 
 def instructions(
     environment: Environment, board: Board, *arguments: object, typed: str = ""
-) -> list[int]:
+) -> list[Count]:
     """Run the board's Python; how many instructions it had executed at each write to standard output.
 
-    Hashes have a fixed seed, so that a program does nearly the same each time; threads that wait in a loop
-    take more, and so does the first run, which writes the byte code.
+    Hashes have a fixed seed, so that the first thread does nearly the same each time; only the first run
+    writes the byte code. Other threads may wait in a loop, as long as the emulator takes for the rest.
 
     Args:
         environment: Where it runs.
@@ -68,7 +76,7 @@ def instructions(
         typed: What it finds on its standard input.
 
     Returns:
-        Of all its threads together, from the start of the process.
+        The counts from the start of the process.
 
     Raises:
         UnavailableError: There is no QEMU that counts.
@@ -100,4 +108,5 @@ def instructions(
         )
         if done.returncode:
             raise RuntimeError(f"{arguments} failed on {board.name}:\n{done.stderr[-2000:]}")
-        return [int(line) for line in counts.read_text().split()]
+        lines = counts.read_text().splitlines()
+        return [Count(*map(int, line.split())) for line in lines]

@@ -10,7 +10,7 @@ import pytest
 
 from emulated_pi.boards import BOARDS
 from emulated_pi.cache import UnavailableError
-from emulated_pi.counting import instructions
+from emulated_pi.counting import Count, instructions
 from emulated_pi.installation import Environment
 
 pytestmark = [pytest.mark.emulated, pytest.mark.slow]
@@ -35,11 +35,11 @@ INSTRUCTIONS_A_TURN = 2
 
 
 @pytest.fixture(scope="module")
-def count(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[int]]:
+def count(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Count]]:
     """Counts the instructions of a program, between each print and the next."""
     board = BOARDS["pi4"]
 
-    def counted(program: str) -> list[int]:
+    def counted(program: str) -> list[Count]:
         try:
             environment = Environment(tmp_path_factory.mktemp("counting") / "venv", board, [])
             until = instructions(environment, board, "-c", program)
@@ -47,16 +47,20 @@ def count(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[int]
             # In CI a check that did not run must not look like one that passed.
             tell = pytest.fail if os.environ.get("CI") else pytest.skip
             tell(f"no emulated Raspberry Pi: {reason}")
-        return [later - earlier for earlier, later in pairwise(until)]
+        return [
+            Count(*(after - before for before, after in zip(earlier, later, strict=True)))
+            for earlier, later in pairwise(until)
+        ]
 
     return counted
 
 
 def test_turns_of_a_loop_are_counted_to_the_instruction_and_in_every_thread(count):
     few, _, many, few_in_thread, many_in_thread = count(PROGRAM)
-    assert many - few == 80_000 * INSTRUCTIONS_A_TURN
-    expected = 8_000_000 * INSTRUCTIONS_A_TURN
-    assert many_in_thread - few_in_thread == pytest.approx(expected, rel=0.01)
+    assert many.first_thread - few.first_thread == 80_000 * INSTRUCTIONS_A_TURN
+    assert many.other_threads == few.other_threads == 0
+    in_thread = many_in_thread.other_threads - few_in_thread.other_threads
+    assert in_thread == pytest.approx(8_000_000 * INSTRUCTIONS_A_TURN, rel=0.01)
 
 
 def test_a_program_that_fails_has_no_count(count):
