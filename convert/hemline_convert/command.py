@@ -218,6 +218,10 @@ def _report(conversion: Conversion, out: Path) -> None:
     _tell(conversion.notes)
     if conversion.verdict:
         print(conversion.verdict)
+        if conversion.verdict.startswith("FAIL"):
+            print(
+                "the files are written all the same; with --max-drop POINTS the doctor finds out why"
+            )
     if conversion.has_golden_pack:
         print(f"next: hemline parity {out}")
 

@@ -197,6 +197,11 @@ class ModelCard:
             values["input"] = InputSpec(**content["input"])
             values["normalization"] = Normalization(**content["normalization"])
             return cls(**values)
+        except RecursionError as error:
+            raise CardError(
+                "the model card cannot be read: it is nested too deeply",
+                "convert the model again; the card is written by hemline convert",
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise CardError(
                 f"the model card cannot be read: {type(error).__name__}: {error}",

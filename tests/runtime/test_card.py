@@ -108,3 +108,8 @@ def test_the_shipped_card_tells_what_it_was_trained_on():
     assert card.source_sha256
     assert card.golden_sha256
     assert card.quantization["calibration"]["data"] == "fashion-mnist/train"
+
+
+def test_a_card_that_is_nested_without_end_is_refused_in_words():
+    with pytest.raises(CardError, match="nested too deeply"):
+        ModelCard.from_json("[" * 100_000)

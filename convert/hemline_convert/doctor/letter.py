@@ -44,6 +44,10 @@ def _verdict(checked: Checked) -> str:
     """The verdict in one line."""
     consultation = checked.consultation
     kept, gate = consultation.kept, _gate(consultation)
+    if kept is None and any(trial.passed for trial in consultation.trials):
+        # As a network that answers everything alike: its int8 file agrees with it, and is of no use.
+        assert consultation.diagnosis is not None
+        return f"REFUSED: the float network itself is at fault: {consultation.diagnosis.cause}"
     if kept is None:
         return f"REFUSED: nothing that was tried passes the gate ({gate})"
     what = kept.mend or "int8 as asked for"

@@ -60,7 +60,7 @@ def stated_sha256(card_json: str | None) -> str:
     """The checksum that a card states; empty if it states none, or there is no (readable) card."""
     try:
         stated = json.loads(card_json or "{}").get("network_sha256")
-    except (ValueError, AttributeError):  # hemline.card says what is wrong with it
+    except (ValueError, AttributeError, RecursionError):  # hemline.card says what is wrong with it
         return ""
     return stated if isinstance(stated, str) else ""
 

@@ -12,7 +12,7 @@ from hemline.card import ModelCard
 from hemline.parity.metrics import UNKNOWN, PairedCounts, is_collapsed
 from hemline.parity.reference import Reference
 from hemline.parity.result import Gate
-from hemline.parity.stages.stage import LABELS, PIXELS, SCORES, Stage
+from hemline.parity.stages.stage import LABELS, PIXELS, SCORES, TENSORS, Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def failures_of(measured: Measured, gate: Gate, stages: Sequence[Stage]) -> tupl
     )
     found = (
         broken.get(PIXELS, ""),
-        _preprocessing(measured, gate),
+        _preprocessing(measured, gate) or broken.get(TENSORS, ""),
         *(network if any(network) else (broken.get(SCORES, ""),)),
         broken.get(LABELS, ""),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hemline.card import ModelCard
+from hemline.card import InputSpec, ModelCard
 from hemline.classifier import named
 from hemline.images import decode_image
 from hemline.parity.metrics import finite_rows
@@ -97,7 +97,8 @@ class OwnStages:
             return Stage.not_judged(TENSORS, "none of the pictures has the right pixels")
         steps = np.concatenate(self._steps)
         broken = [tensor for tensor in self._broken if good[tensor.row]]
-        return judge_tensors(steps[good], broken, theirs, self._picture, self._tolerances)
+        stage = judge_tensors(steps[good], broken, theirs, self._picture, self._tolerances)
+        return stage if ours == theirs else _with_rules(stage, ours, theirs)
 
     def _picture(self, row: int) -> Picture:
         frame, picture_wh = self._reference.decoded(row)
@@ -122,6 +123,18 @@ class OwnStages:
             scores[fine], [label for label, _, _ in answers], confidences, theirs, self._tolerances
         )
         return stage if stage else _with_cards(stage, card, theirs)
+
+
+def _with_rules(stage: Stage, ours: InputSpec, theirs: InputSpec) -> Stage:
+    """Another rule in the card breaks the stage, even where these pictures are no different by it."""
+    told = "; ".join(
+        f"{name} of the file's card is {getattr(ours, name)!r}, the reference's is {getattr(theirs, name)!r}"
+        for name in ("color", "resize", "foreground")
+        if getattr(ours, name) != getattr(theirs, name)
+    )
+    finding = stage.finding if not stage else f"{stage.finding}, but other pictures will differ"
+    cause = "; ".join(filter(None, (stage.cause, told)))
+    return Stage(stage.name, "fail", finding, stage.tolerance, cause, stage.numbers)
 
 
 def _with_cards(stage: Stage, ours: ModelCard, theirs: ModelCard) -> Stage:

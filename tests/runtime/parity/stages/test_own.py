@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import cv2
 import numpy as np
@@ -251,7 +252,9 @@ def test_wrong_arithmetic_that_changes_no_label_fails_too(drawn, paper):
     assert report.agreeing == len(drawn)
     assert blamed(report) == [SCORES]
     assert report.failures[0].startswith("tensor to scores: ")
-    assert "scaled by 1.5" in report.failures[0]
+    slope = re.search(r"scaled by ([\d.]+)", report.failures[0])
+    assert slope is not None
+    assert float(slope[1]) == pytest.approx(1.5, rel=0.01)
 
 
 def test_a_stale_file_is_told(drawn, paper):
@@ -318,3 +321,14 @@ def test_a_softmax_applied_twice_is_told(drawn, paper, monkeypatch):
 def test_runtimes_of_the_tests_are_whole(drawn, paper):
     made = run_runtime(drawn, paper)
     assert (made["tensors"] == drawn.tensors).all()
+
+
+@pytest.mark.parametrize(("rule", "value"), [("foreground", "as-is"), ("resize", "stretch")])
+def test_another_rule_in_the_card_fails_though_these_pictures_do_not_show_it(
+    drawn, paper, rule, value
+):
+    spec = dataclasses.replace(paper.card.input, **{rule: value})
+    report = compare(paper._replace(card=paper.card.replace(input=spec)), drawn)
+    assert blamed(report) == [TENSORS]
+    assert f"{rule} of the file's card is {value!r}" in report.stages[TENSORS].cause
+    assert not report
