@@ -197,8 +197,16 @@ def without_rescaling(model: Any) -> tuple[Any, Normalization | None]:
 
 
 def without_softmax(model: Any) -> Any:
-    """The model up to its logits."""
+    """The model up to its logits. A model at its end, such as of keras.applications, is looked into."""
     last = model.layers[-1]
+    if isinstance(last, keras.Model):
+        inner = without_softmax(last)
+        if inner is last:  # what was to be left out was an activation, or there is nothing
+            return model
+        if isinstance(model, keras.Sequential):
+            shape = model.inputs[0].shape[1:]
+            return keras.Sequential([keras.Input(shape), *model.layers[:-1], inner])
+        return keras.Model(model.inputs[0], inner(model.layers[-2].output))
     if isinstance(last, keras.layers.Softmax):
         if isinstance(model, keras.Sequential):
             return keras.Sequential([keras.Input(model.inputs[0].shape[1:]), *model.layers[:-1]])

@@ -17,6 +17,14 @@ def head(layers, x, activation=None):
     return layers.Dense(10, activation=activation)(layers.Flatten()(x))
 
 
+def nested(keras, *behind, activation=None):
+    pixels = keras.Input((8, 8, 1))
+    outputs = head(keras.layers, pixels, activation)
+    for layer in behind:
+        outputs = layer(outputs)
+    return keras.Model(pixels, outputs)
+
+
 def test_a_leading_rescaling_becomes_the_normalization(untrained):
     from hemline_convert._tensorflow import keras
     from hemline_convert.keras_source import open_keras
@@ -36,6 +44,15 @@ def test_a_softmax_at_the_end_is_left_out_in_whatever_form_it_stands_there(untra
     forms = {
         "activation, functional": lambda x: keras.Model(x, head(layers, x, "softmax")),
         "layer, functional": lambda x: keras.Model(x, layers.Softmax()(head(layers, x))),
+        "activation, in a model at the end": lambda x: keras.Sequential(
+            [x, layers.Activation("relu"), nested(keras, activation="softmax")]
+        ),
+        "layer, in a model at the end": lambda x: keras.Sequential(
+            [x, layers.Activation("relu"), nested(keras, layers.Softmax())]
+        ),
+        "layer, in a model at the end of a functional one": lambda x: keras.Model(
+            x, nested(keras, layers.Softmax())(layers.Conv2D(1, 1)(x))
+        ),
         "activation, sequential": lambda x: keras.Sequential(
             [x, layers.Flatten(), layers.Dense(10, activation="softmax")]
         ),
