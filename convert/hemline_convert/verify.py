@@ -13,6 +13,7 @@ from hemline.backends import Backend
 from hemline.backends.litert import LiteRtBackend
 from hemline.backends.onnxruntime import OnnxRuntimeBackend
 from hemline.card import ModelCard
+from hemline.errors import ModelError
 from hemline.scores import softmax
 from hemline_convert import tflite_file
 from hemline_convert.float_network import WEIGHTED
@@ -40,7 +41,13 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
     Raises:
         ModelError: It is not what `kind` claims; nothing must be written then.
     """
-    backend = LiteRtBackend(name, content, 1)
+    try:
+        backend = LiteRtBackend(name, content, 1)
+    except ModelError as error:  # whose hint is for a file that came from elsewhere
+        raise ModelError(
+            f"no {kind} file that runs can be made of this network: {error.problem}",
+            "leave this kind out; the other kinds may be had",
+        ) from error
     _verify_edges(name, backend, card, np.int8 if kind == "int8_io" else None)
     must_have_types(name, tflite_file.unpack(content), kind, card)
     return backend

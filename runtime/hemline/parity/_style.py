@@ -23,6 +23,7 @@ p { margin: .35rem 0; }
 .pass { color: var(--good); } .fail { color: var(--bad); }
 b.pass, b.fail { white-space: nowrap; }
 .wide { overflow-x: auto; margin: .75rem 0; border: 1px solid var(--line); border-radius: .6rem; }
+pre.wide { white-space: pre-wrap; padding: .6rem .8rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem .8rem; text-align: left; vertical-align: top; }
 tr + tr > *, thead + tbody > tr:first-child > * { border-top: 1px solid var(--line); }
