@@ -166,6 +166,11 @@ def _foreign(found: CalibrationCheck, card: ModelCard) -> Complaint | None:
     at_least, at_most = wilson_interval(found.right, found.known)
     stated = card.training.get("metrics", {}).get("train")
     problem = f"the float model names {found.right / found.known:.1%} of them rightly"
+    if at_most < 1 / len(card.labels):
+        return Complaint(
+            f"{problem}, fewer than by chance",
+            "see whether the labels stand in the order of the model's outputs",
+        )
     if stated is not None and at_most < stated["accuracy"] - MOST_LOST_ACCURACY:
         trained_on = f"{stated['accuracy']:.1%} of those that it was trained on"
         return Complaint(f"{problem}, and {trained_on}", _OF_THAT_KIND)

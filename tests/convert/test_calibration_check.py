@@ -144,6 +144,13 @@ def test_pictures_of_another_kind_are_told_without_figures_of_the_training_too(
     assert check(few(garments, 100), card=silent)
 
 
+def test_labels_in_another_order_are_told_as_such(check, paper, garments):
+    card = paper[1].replace(labels=tuple(reversed(paper[1].labels)))
+    found = check(garments, card=card)
+    assert "fewer than by chance" in found.sentences[0]
+    assert "order of the model's outputs" in found.sentences[0]
+
+
 def test_a_set_whose_classes_the_model_does_not_have_is_judged_by_the_rest(check, garments):
     unnamed = dataclasses.replace(few(garments, 100), labels=())
     found = check(unnamed)
