@@ -44,7 +44,8 @@ class FilmSink(Sink):
     Args:
         path: Ends in `.mp4`, `.avi` or `.mkv`. Where it is taken, a number is added.
         fps: Rate of the film; by default that of its first frames.
-        max_bytes: No film is longer; what comes after that is not saved, which is told. None: no bound.
+        max_bytes: All films of it together take about that; what comes after is not saved, which is told
+            once. None: no bound.
         tell: Takes messages: what was saved.
 
     Raises:
@@ -72,7 +73,8 @@ class FilmSink(Sink):
         self._tell = tell
         self._annotator = Annotator()
         self._film: _Film | None = None
-        self._is_full = False
+        self._finished_bytes = 0
+        self._told_full = False
 
     def write(self, outcome: Outcome) -> None:
         """Add its frame; an outcome without an answer has none."""
@@ -86,19 +88,20 @@ class FilmSink(Sink):
         timed = outcome.timed
         if timed.number == 0:
             self._finish()
-            self._is_full = False
-        if self._is_full:
+        if self._film is None and self._reaches_bound():
+            self._tell_full()
             return
         drawn = self._annotator.draw(timed.bgr, outcome.answer)
         if self._film is not None and self._film.shape != drawn.shape:
             self._finish()
+            if self._reaches_bound():
+                self._tell_full()
+                return
         if self._film is None:
             self._film = _Film(self._path, self._fps, drawn.shape, timed.wall_s is not None)
         self._film.add(drawn, timed.at_s)
-        if self._max_bytes is not None and self._film.size >= self._max_bytes:
-            self._is_full = True
+        if self._reaches_bound():
             self._finish()
-            self._tell(f"no more is saved: the film has {self._max_bytes / 1e6:g} MB (--max-disk)")
 
     def close(self) -> None:
         """Finish the film."""
@@ -108,7 +111,20 @@ class FilmSink(Sink):
         film, self._film = self._film, None
         if film is not None:
             path, frames = film.finish()
+            self._finished_bytes += path.stat().st_size
             self._tell(f"saved {path} ({frames} frames)")
+
+    def _reaches_bound(self) -> bool:
+        open_bytes = 0 if self._film is None else self._film.size
+        return self._max_bytes is not None and self._finished_bytes + open_bytes >= self._max_bytes
+
+    def _tell_full(self) -> None:
+        assert self._max_bytes is not None
+        if not self._told_full:
+            self._told_full = True
+            self._tell(
+                f"no more is saved: the films have {self._max_bytes / 1e6:g} MB (--max-disk)"
+            )
 
 
 class _Film:

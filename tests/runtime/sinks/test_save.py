@@ -206,6 +206,22 @@ def test_a_film_of_a_camera_is_bounded_and_what_there_is_is_whole(tmp_path):
     assert 25 <= len(frames_of(tmp_path / "out.avi")) < 200
 
 
+def test_all_films_of_a_run_share_the_bound_and_that_is_told_once(tmp_path):
+    told = []
+    random = np.random.default_rng(0)
+    sink = FilmSink(tmp_path / "out.avi", fps=20, max_bytes=4_000_000, tell=told.append)
+    for number in range(200):  # the frames change their size again and again
+        size = (240, 320, 3) if number // 10 % 2 else (200, 280, 3)
+        noise = random.integers(0, 255, size, dtype=np.uint8)
+        timed = TimedFrame(noise, number, number / 20, 0.0, 1.8e9 + number / 20, 0)
+        sink.write(Outcome("0", number, ANSWER, "", timed, ANSWER))
+    sink.close()
+    sizes = [path.stat().st_size for path in tmp_path.iterdir()]
+    assert len(sizes) > 1
+    assert sum(sizes) - max(sizes) < 4_000_000  # only the last film went beyond it
+    assert len([text for text in told if "--max-disk" in text]) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
