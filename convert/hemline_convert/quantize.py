@@ -12,6 +12,7 @@ from ai_edge_quantizer import qtyping, quantizer
 from hemline.errors import UserError
 from hemline.quiet import holding_back_stderr
 from hemline_convert import tflite_file
+from hemline_convert.bias_room import with_room_for_biases
 from hemline_convert.float_network import FloatNetwork
 from hemline_convert.observation import Ranges, activations
 from hemline_convert.recipe import QuantizationRecipe
@@ -55,7 +56,7 @@ def static_tflite(network: bytes, ranges: Ranges, recipe: QuantizationRecipe) ->
         work.update_quantization_recipe(
             f"^{re.escape(output_name)}", _EVERY_OPERATOR, algorithm_key="no_quantize"
         )
-    return _quantized(work, _as_statistics(network, ranges))
+    return with_room_for_biases(network, _quantized(work, _as_statistics(network, ranges)))
 
 
 def _outputs_of(network: bytes, layers: tuple[str, ...]) -> list[str]:
