@@ -70,6 +70,11 @@ class Work:
                 for source in self._sources
             ]
         self._refuse_what_has_no_use()
+        if any(source.kind == "sequence" for source in self._sources):
+            from hemline.sources import Asked
+            from hemline.sources.sequence import refuse_form
+
+            refuse_form(arguments.stdin, Asked(self._size_wh, arguments.fps))
 
     def _refuse_what_has_no_use(self) -> None:
         arguments = self._arguments

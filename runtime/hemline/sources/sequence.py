@@ -28,6 +28,22 @@ _RAW: dict[str, tuple[float, int, int | None]] = {
 FORMATS = (MJPEG, *_RAW)
 
 
+def refuse_form(form: str, asked: Asked) -> None:
+    """Refuse what cannot be read, before anything is.
+
+    Raises:
+        UserError: Another format; a size or rate that cannot be; raw frames without a size; MJPEG with one.
+    """
+    asked.checked()
+    if form not in FORMATS:
+        raise UserError(f"the format {form!r} is not known", f"known: {', '.join(FORMATS)}")
+    if (form == MJPEG) != (asked.size_wh is None):
+        raise UserError(
+            f"frames in {form} {'have a size of their own' if form == MJPEG else 'need a size'}",
+            "leave --size out" if form == MJPEG else "state it: --size 640x480",
+        )
+
+
 class Sequence(FrameSource):
     """The frames that come through a pipe. Every one counts: whoever writes them waits for us.
 
@@ -44,14 +60,7 @@ class Sequence(FrameSource):
 
     def __init__(self, form: str, asked: Asked, pipe: int = 0) -> None:
         self.name = STANDARD_INPUT
-        asked.checked()
-        if form not in FORMATS:
-            raise UserError(f"the format {form!r} is not known", f"known: {', '.join(FORMATS)}")
-        if (form == MJPEG) != (asked.size_wh is None):
-            raise UserError(
-                f"frames in {form} {'have a size of their own' if form == MJPEG else 'need a size'}",
-                "leave --size out" if form == MJPEG else "state it: --size 640x480",
-            )
+        refuse_form(form, asked)
         self._pipe = pipe
         self._fps = asked.fps
         self._number = 0

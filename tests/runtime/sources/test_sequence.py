@@ -109,3 +109,22 @@ def test_the_command_reads_frames_from_a_pipe(hemline, garments):
     )  # fmt: skip
     assert cut.returncode == 1
     assert "in the middle of a frame" in json.loads(cut.stdout.splitlines()[-1])["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--stdin", "foo"], "'foo' is not known"),
+        (["--stdin", "bgr24"], "need a size"),
+        (["--stdin", "mjpeg", "--size", "64x48"], "have a size of their own"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused_before_anything_is_read(hemline, options, said):
+    end, writer = os.pipe()
+    with os.fdopen(end, "rb") as reader, os.fdopen(writer, "wb", 0) as file:
+        file.write(b"unread")
+        file.close()
+        done = hemline("classify", "-", *options, stdin=reader)
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+        assert reader.read() == b"unread"
