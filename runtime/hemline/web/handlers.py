@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from typing import TYPE_CHECKING, cast
 
 from tornado.http1connection import HTTP1Connection
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hemline.batch import Outcome
 
 _COOKIE_DAYS = 30
+_LOOK_S = 2.0  # without a new picture, until a viewer is looked for
 _READ_IN_VAIN = 8  # times as much as is allowed
 
 
@@ -168,9 +170,30 @@ class Stream(Guarded):
         self.write(BEGINNING)
         await self.flush()
         while True:
-            number, part = await self.shared.hub.newer(number)
+            try:
+                number, part = await asyncio.wait_for(self.shared.hub.newer(number), _LOOK_S)
+            except TimeoutError:
+                if self._has_gone():
+                    raise
+                continue
             self.write(part)
             await asyncio.wait_for(self.flush(), self.shared.limits.slow_s)
+
+    def _has_gone(self) -> bool:
+        """Whether the client has closed its end, or sends something, which no viewer does.
+
+        Tornado looks for that itself, but not where bytes that followed the request wait to be read.
+        """
+        stream = cast(HTTP1Connection, self.request.connection).stream
+        if stream.closed():
+            return True
+        try:
+            stream.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
 
     def on_connection_close(self) -> None:
         """The client has gone."""

@@ -174,3 +174,21 @@ def test_no_malformed_request_gets_anything_without_the_token(port_of_each):
 
     send()
     assert is_well(port)
+
+
+@pytest.mark.parametrize("behind", [b"", b"x", b"GET / HTTP/1.1\r\n", b"\xff" * 70_000])
+def test_a_viewer_that_is_gone_is_noticed_though_bytes_follow_its_request(port_of_each, behind):
+    request = (
+        b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab" + behind
+    )
+    with socket.create_connection(("127.0.0.1", port_of_each["open"]), timeout=30) as connection:
+        connection.sendall(request)
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        try:
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 16):
+                pass
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # it has hung up
