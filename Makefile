@@ -46,4 +46,4 @@ $(VENV)/.dev: $(VENV)/.demo
 	touch $@
 
 clean: ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
