@@ -26,19 +26,8 @@ from hemline.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The order of the help: the order in which one uses them.
-_ORDER = (
-    "demo",
-    "train",
-    "convert",
-    "parity",
-    "classify",
-    "inspect",
-    "bench",
-    "models",
-    "doctor",
-    "service",
-)
+_PLUGIN_GROUP = "hemline.commands"
+_PLUGINS = ("demo", "train", "convert")  # registered there by the train and convert packages
 _OWN = (
     "parity",
     "classify",
@@ -48,7 +37,7 @@ _OWN = (
     "doctor",
     "service",
 )  # each is a module of this package
-_PLUGIN_GROUP = "hemline.commands"  # the rest is registered by the train and convert packages
+_ORDER = (*_PLUGINS, *_OWN)  # of the help: the order in which one uses them
 _EPILOG = "Start with: hemline demo. Help on a command: hemline COMMAND --help"
 
 
