@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     import argparse
 
     from hemline.cli.service_options import Options
-    from hemline.service.place import Place
+    from hemline.service.control import Control
+    from hemline.service.place import Before, Place
     from hemline.service.unit import Scope, Unit
 
 _DEFAULT_NAME = "hemline"
@@ -145,13 +147,12 @@ def _install(place: Place, arguments: argparse.Namespace, unit: Unit, options: O
     _must_be_allowed(place)
     if place.scope == "system":
         account.must_be_able(unit.run_as, unit.folder, unit.writes)
-    place.write(text, force=arguments.force)
-    print(f"wrote {place.unit}")
+    before = place.write(text, force=arguments.force)
     control = Control(place.scope)
     if not arguments.no_start:
-        control.call("daemon-reload")
-        control.call("enable", place.name)
-        control.call("restart", "--no-block", place.name)
+        _start(place, control, before)
+    print(f"wrote {place.unit}")
+    if not arguments.no_start:
         print(f"started {place.name}, now and at each start")
     else:
         print("to start it, now and at each start:")
@@ -160,6 +161,22 @@ def _install(place: Place, arguments: argparse.Namespace, unit: Unit, options: O
     for line in _advice(place, options):
         print(line)
     return DONE
+
+
+def _start(place: Place, control: Control, before: Before) -> None:
+    """Have it started now and at each start; a service that cannot be is not left half installed."""
+    try:
+        control.call("daemon-reload")
+        control.call("enable", place.name)
+        control.call("restart", "--no-block", place.name)
+    except BaseException as error:
+        place.restore(before)
+        with contextlib.suppress(UserError):
+            control.call("daemon-reload")
+        if isinstance(error, UserError):
+            left = "nothing is installed" if before.unit is None else "the old unit is there again"
+            raise UserError(f"{error.problem}; {left}", error.hint) from error
+        raise
 
 
 def _advice(place: Place, options: Options) -> list[str]:
@@ -197,18 +214,35 @@ def _uninstall(place: Place, arguments: argparse.Namespace) -> int:
     from hemline.service.control import Control
 
     _must_be_allowed(place)
+    place.must_be_removable(force=arguments.force)
     control = Control(place.scope)
-    if not arguments.no_start and place.state() == "as written":
-        control.call("disable", "--now", place.name)
+    unasked: UserError | None = None
+    if not arguments.no_start:
+        unasked = _refused(control, "disable", "--now", place.name)
     place.remove(force=arguments.force)
     if not arguments.no_start:
-        control.call("daemon-reload")
+        unasked = _refused(control, "daemon-reload") or unasked
     print(f"removed {place.unit}")
+    if unasked is not None:
+        stop = " ".join(control.command("stop", place.name))
+        print(
+            f"hemline: warning: systemd could not be told ({unasked.problem}); if it still runs, end it "
+            f"with: {stop}",
+            file=sys.stderr,
+        )
     if place.environment.exists():
         print(
             f"left {place.environment}, which may hold passwords: remove it if you need it no more"
         )
     return DONE
+
+
+def _refused(control: Control, *words: str) -> UserError | None:
+    try:
+        control.call(*words)
+    except UserError as error:
+        return error
+    return None
 
 
 def _status(place: Place) -> int:

@@ -6,10 +6,11 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hemline import atomic
 from hemline.errors import UserError
+from hemline.service.unit import TARGETS
 
 if TYPE_CHECKING:
     from hemline.service.unit import Scope
@@ -26,6 +27,20 @@ _ENVIRONMENT = """\
 # Take them up with: {restart}
 """
 State = Literal["absent", "as written", "changed"]
+
+
+class Before(NamedTuple):
+    """What there was before a unit was written.
+
+    Attributes:
+        unit: The bytes of the unit, or None.
+        had_environment: Whether the environment file was there.
+        was_enabled: Whether it was started at each start.
+    """
+
+    unit: bytes | None
+    had_environment: bool
+    was_enabled: bool
 
 
 class Place:
@@ -54,6 +69,8 @@ class Place:
             home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
             self.unit = home / f"systemd/user/{name}.service"
             self.environment = home / f"hemline/{name}.env"
+        # What `systemctl enable` makes.
+        self._link = self.unit.parent / f"{TARGETS[scope]}.wants" / self.unit.name
 
     def state(self) -> State:
         """Whether the unit is there, and as it was written."""
@@ -69,21 +86,43 @@ class Place:
         """Whether this very unit is there."""
         return self._text() == _signed(text)
 
-    def write(self, text: str, *, force: bool = False) -> None:
-        """Write the unit, and the environment file if there is none.
+    def write(self, text: str, *, force: bool = False) -> Before:
+        """Write the unit, and the environment file if there is none; what `restore` takes.
 
         Raises:
-            UserError: It was changed by somebody, or cannot be written.
+            UserError: It was changed by somebody, or cannot be written. All is as it was before.
         """
         self._must_be_ours(force)
-        atomic.write_text(self.unit, _signed(text))
-        self._write_environment()
+        before = Before(
+            self.unit.read_bytes() if self.unit.exists() else None,
+            self.environment.exists(),
+            self._link.is_symlink(),
+        )
+        try:
+            atomic.write_text(self.unit, _signed(text))
+            self._write_environment()
+        except BaseException:
+            self.restore(before)
+            raise
+        return before
 
-    def remove(self, *, force: bool = False) -> None:
-        """Remove the unit; the environment file stays, since it may hold passwords that nobody else has.
+    def restore(self, before: Before) -> None:
+        """Undo `write`: what it made is removed, and what it replaced is there again."""
+        with atomic.explaining_os_errors(self.unit):
+            if not before.had_environment and self.environment.exists():
+                self.environment.unlink()
+            if not before.was_enabled:
+                self._link.unlink(missing_ok=True)
+            if before.unit is None:
+                self.unit.unlink(missing_ok=True)
+            elif self.unit.read_bytes() != before.unit:
+                atomic.write_bytes(self.unit, before.unit)
+
+    def must_be_removable(self, *, force: bool = False) -> None:
+        """Refuse what `remove` refuses, before the service is stopped.
 
         Raises:
-            UserError: It is not there, was changed by somebody, or cannot be removed.
+            UserError: It is not there, or was changed by somebody.
         """
         if self.state() == "absent":
             raise UserError(
@@ -91,7 +130,16 @@ class Place:
                 f"name another with --name, or the other kind: --{_other(self.scope)}",
             )
         self._must_be_ours(force)
+
+    def remove(self, *, force: bool = False) -> None:
+        """Remove the unit; the environment file stays, since it may hold passwords that nobody else has.
+
+        Raises:
+            UserError: It is not there, was changed by somebody, or cannot be removed.
+        """
+        self.must_be_removable(force=force)
         with atomic.explaining_os_errors(self.unit):
+            self._link.unlink(missing_ok=True)  # systemctl has, if it could be asked
             self.unit.unlink()
 
     def _must_be_ours(self, force: bool) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Scope = Literal["system", "user"]
 
 DEFAULT_WATCHDOG_S = 60
+TARGETS: dict[Scope, str] = {"system": "multi-user.target", "user": "default.target"}
 _GROWING_PAUSES_SINCE = 254  # the version of systemd that knows RestartSteps=
 _PLAIN = re.compile(r"[\w./:=,@+-]+")
 
@@ -125,8 +126,7 @@ class Unit:
         return lines
 
     def _install(self) -> str:
-        target = "multi-user.target" if self.scope == "system" else "default.target"
-        return f"[Install]\nWantedBy={target}\n"
+        return f"[Install]\nWantedBy={TARGETS[self.scope]}\n"
 
 
 def command_line(words: tuple[str, ...]) -> str:

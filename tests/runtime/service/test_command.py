@@ -14,7 +14,7 @@ from hemline.service.place import Place
 
 SYSTEMCTL = """\
 #!{python}
-import sys
+import os, sys
 words = sys.argv[1:]
 if words == ["--user", "--version"]:
     print("systemd 257 (257.9-1~deb13u1)")
@@ -22,8 +22,16 @@ if words == ["--user", "--version"]:
 open({log!r}, "a").write(" ".join(words) + "\\n")
 if "show" in words:
     print("ActiveState={state}\\nSubState=running\\nResult=success\\nNRestarts=3\\nStatusText=7 named")
-if {fails!r} in words:
+if {fails!r} in words or {fails!r} == "all":
     sys.exit("Failed to connect to user scope bus via local transport: No medium found")
+units = os.environ["XDG_CONFIG_HOME"] + "/systemd/user/"
+link = units + "default.target.wants/hemline.service"
+if "enable" in words:
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    if not os.path.islink(link):
+        os.symlink(units + "hemline.service", link)
+if "disable" in words and os.path.islink(link):
+    os.unlink(link)
 """
 CAMERA = ("--", "--camera", "0", "--on-change")
 
@@ -33,6 +41,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.unit = folder / "config/systemd/user/hemline.service"
+        self.link = self.unit.parent / "default.target.wants/hemline.service"
         self.environment = folder / "config/hemline/hemline.env"
         self._bin = folder / "bin"
         self._log = folder / "log"
@@ -50,6 +59,14 @@ class World:
         text = SYSTEMCTL.format(python=sys.executable, log=str(self._log), state=state, fails=fails)
         path.write_text(text)
         path.chmod(0o755)
+
+    def files(self) -> dict[str, str]:
+        """What is installed: each file with its content, each link with where it leads."""
+        found = [path for path in self.unit.parents[2].rglob("*") if not path.is_dir()]
+        return {
+            str(path): str(path.readlink()) if path.is_symlink() else path.read_text()
+            for path in found
+        }
 
     @property
     def asked(self) -> list[str]:
@@ -147,12 +164,74 @@ def test_uninstall_stops_it_and_removes_the_unit(service, world):
     assert service("uninstall").returncode == 2
 
 
-def test_what_systemctl_says_is_told_with_the_mend(service, world):
-    world.systemctl(fails="daemon-reload")
+CALLS = ("daemon-reload", "enable", "restart")
+
+
+@pytest.mark.parametrize("fails", CALLS)
+def test_what_systemctl_says_is_told_with_the_mend_and_nothing_is_left(service, world, fails):
+    world.systemctl(fails=fails)
     done = service("install", *CAMERA)
     assert done.returncode == 2
     assert "No medium found" in done.stderr
+    assert "nothing is installed" in done.stderr
     assert "XDG_RUNTIME_DIR" in done.stderr
+    assert done.stdout == ""
+    assert world.files() == {}
+    assert world.asked[-1] == "--user daemon-reload"  # systemd forgets it too
+
+
+@pytest.mark.parametrize("fails", CALLS)
+def test_where_a_new_unit_cannot_be_started_the_old_one_is_there_again(service, world, fails):
+    assert service("install", *CAMERA).returncode == 0
+    before = world.files()
+    assert len(before) == 3
+    world.systemctl(fails=fails)
+    done = service("install", *CAMERA, "-k", "1")
+    assert done.returncode == 2
+    assert "the old unit is there again" in done.stderr
+    assert world.files() == before
+
+
+def test_a_password_file_that_cannot_be_written_leaves_no_unit_either(service, world):
+    world.environment.parent.parent.mkdir()
+    world.environment.parent.write_text("a file where its folder would be")
+    before = world.files()
+    done = service("install", *CAMERA)
+    assert done.returncode == 2
+    assert "is a file, not a folder" in done.stderr
+    assert world.files() == before
+    assert world.asked == []
+
+
+def test_uninstall_removes_the_files_though_systemd_cannot_be_asked(service, world):
+    assert service("install", *CAMERA).returncode == 0
+    world.systemctl(fails="all")
+    done = service("uninstall")
+    assert done.returncode == 0
+    assert "warning" in done.stderr
+    assert "No medium found" in done.stderr
+    assert "systemctl --user stop hemline" in done.stderr
+    assert list(world.files()) == [str(world.environment)]
+
+
+def test_uninstall_without_any_systemctl_removes_the_files(hemline, world, tmp_path):
+    nowhere = {**world.variables, "PATH": str(tmp_path / "nowhere")}
+    assert hemline("service", "install", "--no-start", *CAMERA, env=nowhere).returncode == 0
+    done = hemline("service", "uninstall", env=nowhere)
+    assert done.returncode == 0
+    assert "there is no systemctl" in done.stderr
+    assert list(world.files()) == [str(world.environment)]
+
+
+def test_a_changed_unit_that_is_removed_by_force_is_stopped_too(service, world):
+    assert service("install", *CAMERA).returncode == 0
+    world.unit.write_text(world.unit.read_text().replace("UMask=0027", "UMask=0077"))
+    world.systemctl()
+    assert service("uninstall").returncode == 2
+    assert world.asked == []  # and it runs on
+    assert service("uninstall", "--force").returncode == 0
+    assert world.asked == ["--user disable --now hemline", "--user daemon-reload"]
+    assert list(world.files()) == [str(world.environment)]
 
 
 def test_without_systemctl_the_unit_can_be_written_all_the_same(hemline, world, tmp_path):
