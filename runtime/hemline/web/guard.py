@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "HEMLINE_TOKEN"
 _LEAST_TOKEN = 16
+_TOKEN_FORM = (
+    f"{_LEAST_TOKEN} letters and digits or more; "
+    'python3 -c "import secrets; print(secrets.token_urlsafe())" makes some'
+)
 _LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 _OWN_SITE = frozenset(("same-origin", "none"))
 
@@ -98,12 +102,18 @@ def token_for(address: Address, option: str | None) -> tuple[str | None, bool]:
     given = os.environ.get(TOKEN_VARIABLE) if option is None else option
     if given is None:
         return (None, False) if address.is_loopback else (secrets.token_urlsafe(24), True)
-    if len(given) < _LEAST_TOKEN or not given.isascii() or not given.isprintable() or " " in given:
+    place = f"{TOKEN_VARIABLE} in the environment" if option is None else "--token"
+    if not given:
+        problem = f"{place} is empty, where the token for --serve is expected"
+        raise UserError(problem, f"leave it out, or give it {_TOKEN_FORM}")
+    if not given.isascii() or not given.isprintable() or " " in given:
         raise UserError(
-            f"the token for --serve has {len(given)} characters, or such as cannot be sent",
-            f"it needs {_LEAST_TOKEN} letters and digits or more; "
-            'python3 -c "import secrets; print(secrets.token_urlsafe())" makes one',
+            f"{place} has characters that cannot be sent as a token: blanks, or others than ASCII",
+            f"give {_TOKEN_FORM}",
         )
+    if len(given) < _LEAST_TOKEN:
+        problem = f"{place} is too short for a token: it has {len(given)} characters"
+        raise UserError(problem, f"give {_TOKEN_FORM}")
     return given, False
 
 

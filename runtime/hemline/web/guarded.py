@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError, RequestHandler
 
 from hemline.web import pages
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hemline.web.guard import Guard
     from hemline.web.hub import Hub
     from hemline.web.limits import Buckets, Limits, Slots
+    from hemline.web.seats import Seats
     from hemline.web.state import State
     from hemline.web.uploads import Desk
 
@@ -41,7 +43,9 @@ class Shared(NamedTuple):
     card: ModelCard
     backend: str
     uploads: Slots
+    seats: Seats
     requests: Buckets
+    strangers: Buckets
     wrong_tokens: Buckets
     cookie: str
 
@@ -64,30 +68,50 @@ class Guarded(RequestHandler):
         """Refuse what may not be, before anything is read or done."""
         shared, request = self.shared, self.request
         client = request.remote_ip or ""
-        if wait_s := shared.requests.wait_s(client):
+        knows_token = self.knows_token()
+        # All who come through a proxy or a tunnel have one address: those without the token must not use up
+        # what those who know it are given.
+        requests = shared.requests if knows_token else shared.strangers
+        if wait_s := requests.wait_s(client):
             self.refuse(429, "too many requests", retry_s=wait_s)
             return
-        shared.requests.spend(client)
-        if wait_s := shared.wrong_tokens.wait_s(client):
-            self.refuse(429, "too many wrong tokens", retry_s=wait_s)
-        elif refusal := shared.guard.of_site(request.method or "", request.headers):
+        requests.spend(client)
+        if refusal := shared.guard.of_site(request.method or "", request.headers):
             self.refuse(*refusal)
-        elif not shared.guard.knows_token(request.headers, self.get_cookie(shared.cookie)):
+        elif not knows_token:
             self.without_token()
         elif request.method not in self.METHODS:
             self.set_header("Allow", ", ".join(self.METHODS))
             self.refuse(405, f"{request.path} takes {' and '.join(self.METHODS)}")
 
     def without_token(self) -> None:
-        """Refuse, and count the wrong one if there was one."""
-        if "Authorization" in self.request.headers:
-            self.shared.wrong_tokens.spend(self.request.remote_ip or "")
+        """Refuse; who gives wrong ones again and again has to wait before another is called wrong."""
+        if self.gives_token():
+            client = self.request.remote_ip or ""
+            if wait_s := self.shared.wrong_tokens.wait_s(client):
+                self.refuse(429, "too many wrong tokens", retry_s=wait_s)
+                return
+            self.shared.wrong_tokens.spend(client)
         self.set_header("WWW-Authenticate", "Bearer")
         if "text/html" in self.request.headers.get("Accept", ""):
             self.set_status(401)
             self.give(pages.token_page())
             return
         self.refuse(401, "a token is needed: Authorization: Bearer …, or open /?token=… once")
+
+    @property
+    def connection(self) -> HTTP1Connection:
+        """Of the request."""
+        return cast(HTTP1Connection, self.request.connection)
+
+    def knows_token(self) -> bool:
+        """Whether the client may see anything."""
+        shared = self.shared
+        return shared.guard.knows_token(self.request.headers, self.get_cookie(shared.cookie))
+
+    def gives_token(self) -> bool:
+        """Whether there is one in the request."""
+        return "Authorization" in self.request.headers
 
     def refuse(self, status: int, reason: str, *, retry_s: float | None = None) -> None:
         """Answer with an error, and no more."""

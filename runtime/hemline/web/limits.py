@@ -14,15 +14,17 @@ class Limits:
     """Bounds of the web preview.
 
     Attributes:
-        connections: At the same time.
+        connections: At the same time. For another, one that only waits is closed.
         streams: Of these, how many may watch the picture.
         uploads: Pictures that are received or wait at the same time.
         upload_bytes: Of one picture.
         jpeg_pixels: Of one JPEG picture, known before it is decoded. It is decoded at reduced size.
         other_pixels: Of one PNG or WebP picture. With 16 bits and transparency it takes 280 MB meanwhile.
-        requests_per_s: Of one address, over a longer time; `burst` at once.
+        requests_per_s: Of one address, over a longer time; `burst` at once. As much is given to those of an
+            address who know the token as to those who do not.
         burst: See `requests_per_s`.
-        wrong_tokens: Of one address, at once; a new try is earned every five seconds.
+        wrong_tokens: Of one address, at once, until it has to wait; another is allowed every five seconds.
+            The right token is answered all the same: through a proxy or a tunnel, all have one address.
         idle_s: Until a connection is closed that sends no complete header.
         slow_s: Until a stream is closed that takes not even one picture.
         upload_s: Until an upload is given up.

@@ -9,21 +9,20 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from hemline.errors import UserError
 from hemline.web import guarded, handlers, pages
+from hemline.web.classify import Classify
 from hemline.web.hub import Hub
 from hemline.web.limits import Buckets, Limits, Slots
 from hemline.web.preview import Preview
+from hemline.web.seats import SeatedServer, Seats
 from hemline.web.uploads import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tornado.iostream import IOStream
 
     from hemline.classifier import Classifier
     from hemline.web.address import Address
@@ -34,11 +33,6 @@ _HEADER_BYTES = 16 << 10
 _SMALL_BODY_BYTES = 64 << 10  # of requests that need none
 _BUFFER_BYTES = 1 << 20
 _END_S = 0.5
-_PROBE_AFTER_S = 60
-_BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"Retry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-)
 
 
 class WebServer:
@@ -83,7 +77,9 @@ class WebServer:
             card=classifier.card,
             backend=classifier.backend.name,
             uploads=Slots(limits.uploads),
+            seats=Seats(limits.connections),
             requests=Buckets(limits.requests_per_s, limits.burst),
+            strangers=Buckets(limits.requests_per_s, limits.burst),
             wrong_tokens=Buckets(0.2, limits.wrong_tokens),
             cookie=f"hemline-{self.port}",  # browsers tell cookies apart by host, not by port
         )
@@ -112,7 +108,7 @@ class WebServer:
 
     async def _serve(self) -> None:
         limits = self._limits
-        server = _BoundedServer(
+        server = SeatedServer(
             _application(self._shared),
             max_header_size=_HEADER_BYTES,
             max_body_size=_SMALL_BODY_BYTES,
@@ -120,7 +116,7 @@ class WebServer:
             idle_connection_timeout=limits.idle_s,
             body_timeout=limits.idle_s,
         )
-        server.most = limits.connections
+        server.seats = self._shared.seats
         server.add_sockets(self._sockets)
         await self._stopping.wait()
         server.stop()
@@ -136,7 +132,7 @@ def _application(shared: guarded.Shared) -> Application:
     routes += [
         ("/api/latest", handlers.Latest, common),
         ("/api/info", handlers.Info, common),
-        ("/api/classify", handlers.Classify, common),
+        ("/api/classify", Classify, common),
         ("/stream.mjpg", handlers.Stream, common),
         ("/healthz", handlers.Health, common),
         ("/metrics", handlers.Metrics, common),
@@ -147,38 +143,6 @@ def _application(shared: guarded.Shared) -> Application:
         default_handler_args=common,
         log_function=lambda _handler: None,  # addresses can hold the token
     )
-
-
-class _BoundedServer(HTTPServer):
-    """Turns away more connections than it is to have at the same time."""
-
-    most = 1
-    _open = 0
-
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        if self._open >= self.most:
-            asyncio.ensure_future(_turn_away(stream))  # noqa: RUF006 - it takes no time
-            return
-        self._open += 1
-        _have_probed(stream.socket)
-        super().handle_stream(stream, address)
-
-    def on_close(self, server_conn: object) -> None:
-        self._open -= 1
-        super().on_close(server_conn)
-
-
-def _have_probed(connection: socket.socket) -> None:
-    """A phone that has left the network is noticed, although nothing is sent to it."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER_S)
-
-
-async def _turn_away(stream: IOStream) -> None:
-    with contextlib.suppress(OSError, TimeoutError):
-        await asyncio.wait_for(stream.write(_BUSY), 1)
-    stream.close()
 
 
 def _bound(address: Address) -> list[socket.socket]:

@@ -118,8 +118,13 @@ class State:
             "errors": errors,
             "dropped": dropped,
             "frames_per_s": round(fps, 1),
-            "state": "finished" if self.finished else "running",
+            "state": self._state(),
         }
+
+    def _state(self) -> str:
+        if self.mode == "api":
+            return "ready"  # for pictures that are sent: there is nothing that could be over
+        return "finished" if self.finished else "running"
 
     def silent_s(self) -> float:
         """How long a camera has given nothing that it should have; 0 while all is well."""

@@ -80,7 +80,19 @@ def test_who_tries_wrong_tokens_is_made_to_wait(serve):
     tries += [served.ask("/api/info", **bearer("guess")) for _ in range(2)]
     assert [reply.status for reply in tries] == [401, 401, 401, 429]
     assert int(tries[-1].headers["Retry-After"]) >= 1
-    assert served.ask("/api/info", **bearer(TOKEN)).status == 429
+    assert served.ask("/?token=guess").status == 429
+
+
+def test_the_right_token_is_answered_however_many_wrong_ones_come_from_its_address(serve):
+    """As through a proxy or a tunnel, where all clients have one address."""
+    served = serve(":0", token=TOKEN, limits=Limits(wrong_tokens=2, requests_per_s=0.01, burst=5))
+    cookie = cookie_of(served.ask(f"/?token={TOKEN}"))
+    tries = [served.ask("/api/info", **bearer("guess")).status for _ in range(10)]
+    assert tries == [401] * 2 + [429] * 8
+    assert served.ask("/").status == 429  # a stranger among them
+    assert served.ask("/api/info", **bearer(TOKEN)).status == 200
+    assert served.ask("/api/info", Cookie=cookie).status == 200
+    assert cookie_of(served.ask(f"/?token={TOKEN}")) == cookie
 
 
 def test_asking_without_any_token_is_no_wrong_token(serve):
@@ -90,11 +102,23 @@ def test_asking_without_any_token_is_no_wrong_token(serve):
 
 
 @pytest.mark.parametrize(
-    "token", ["", "short", "with a blank in it, and long", "ünicode-ünicode-ünicode"]
+    ("token", "said"),
+    [
+        ("", "is empty"),
+        ("short", "too short for a token: it has 5 characters"),
+        ("with a blank in it, and long", "cannot be sent"),
+        ("ünicode-ünicode-ünicode", "cannot be sent"),
+    ],
 )
-def test_a_token_that_is_too_short_or_cannot_be_sent_is_refused(serve, token):
-    with pytest.raises(UserError, match="token"):
-        serve(":0", token=token)
+def test_a_token_that_is_too_short_or_cannot_be_sent_is_refused(serve, monkeypatch, token, said):
+    for where in (":0", "127.0.0.1:0"):
+        with pytest.raises(UserError, match=f"--token .*{said}") as refused:
+            serve(where, token=token)
+        assert "16 letters and digits or more" in refused.value.hint
+        with monkeypatch.context() as patched:
+            patched.setenv("HEMLINE_TOKEN", token)
+            with pytest.raises(UserError, match=f"HEMLINE_TOKEN in the environment .*{said}"):
+                serve(where)
 
 
 def test_the_token_comes_from_the_environment(process):

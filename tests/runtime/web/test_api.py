@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import socket
 import struct
@@ -137,12 +139,45 @@ def test_the_size_of_an_extended_webp_is_known():
     assert size_of(content) == (1000, 2000)
 
 
+def in_chunks(port: int, count: int, path: str = "/api/classify", chunk: int = 4096) -> bytes:
+    """What is answered to a body of `count` zeros that does not say its length."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(
+            b"POST %b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+            % path.encode()
+        )
+        told = b""
+        with contextlib.suppress(ConnectionError):
+            for _ in range(count // chunk):
+                connection.sendall(b"%x\r\n%b\r\n" % (chunk, bytes(chunk)))
+            connection.sendall(b"0\r\n\r\n")
+            while b"}\n" not in told:
+                piece = connection.recv(1 << 16)
+                if not piece:
+                    break
+                told += piece
+        return told
+
+
 def test_an_upload_is_bounded_whether_it_says_its_length_or_not(serve):
     served = serve(mode="api", limits=Limits(upload_bytes=10_000))
-    for size in (10_001, 70_000):
+    for size in (10_001, 70_000, 1_000_000):
         reply = served.ask("/api/classify", "POST", bytes(size))
         assert reply.status == 413
         assert "10000 bytes" in reply.json["error"]
+    for size, chunk in ((12_288, 4096), (75_000, 1000), (60_000, 60_000)):
+        told = in_chunks(served.port, size, chunk=chunk)
+        head, _, body = told.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 413 "), told
+        assert b"application/json" in head
+        assert json.loads(body) == {"error": "a picture may have 10000 bytes"}
+    for _ in range(served.sink.server._limits.uploads + 1):  # no place is kept by those
+        assert served.ask("/api/classify", "POST", b"no picture").status == 415
+    assert served.ask("/healthz").status == 200
+
+
+def test_of_an_upload_without_end_not_all_is_read(serve):
+    served = serve(mode="api", limits=Limits(upload_bytes=10_000))
     with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         connection.sendall(
             b"POST /api/classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -156,6 +191,16 @@ def test_an_upload_is_bounded_whether_it_says_its_length_or_not(serve):
             pass
     assert sent < 50_000_000
     assert served.ask("/healthz").status == 200
+
+
+def test_pictures_in_chunks_are_classified(serve, garments, classifier):
+    served = serve(mode="api")
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    content = garments[0].read_bytes()
+    pieces = [content[start : start + 1000] for start in range(0, len(content), 1000)]
+    connection.request("POST", "/api/classify", iter(pieces), encode_chunked=True)
+    with connection.getresponse() as reply:
+        assert json.loads(reply.read())["label"] == classifier.classify_file(garments[0]).label
 
 
 def test_who_sends_pictures_while_others_are_classified_is_asked_to_come_again(serve, garments):
@@ -194,19 +239,86 @@ def test_a_bucket_fills_up_again_and_their_number_is_bounded():
     assert (slots.take(), slots.take()) == (True, False)
 
 
-def test_connections_are_bounded_and_silent_ones_are_closed(serve):
-    served = serve(limits=Limits(connections=3, idle_s=1))
-    idle = [socket.create_connection(("127.0.0.1", served.port), timeout=60) for _ in range(3)]
-    idle[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: local")  # and never goes on
-    time.sleep(0.1)
-    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as fourth:
-        head = fourth.recv(1000)
-    assert head.startswith(b"HTTP/1.1 503")
-    assert b"Retry-After" in head
-    for connection in idle:
-        assert connection.recv(1000) == b""
-        connection.close()
+class Idle:
+    """A connection that says no more than its beginning."""
+
+    def __init__(self, port: int, said: bytes = b"", own: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=60, source_address=(own, 0)
+        )
+        self.socket.sendall(said)
+
+    def __enter__(self) -> Idle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def is_closed(self) -> bool:
+        """Whether the server has closed it, for which a moment is given."""
+        self.socket.settimeout(0.2)
+        try:
+            return self.socket.recv(1000) == b""
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+
+
+HALF = b"GET /healthz HTTP/1.1\r\nHost: local"
+SLOW_BODY = b"POST /api/latest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"
+
+
+@pytest.mark.parametrize("said", [b"", HALF, SLOW_BODY], ids=["silent", "half", "slow body"])
+def test_connections_that_wait_lock_nobody_out(serve, said):
+    served = serve(limits=Limits(idle_s=600))
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(Idle(served.port, said))
+        for _ in range(10):
+            reply = served.ask("/healthz")
+            assert (reply.status, reply.json) == (200, {"status": "ok"})
+
+
+def test_who_has_waited_the_longest_goes_first_and_who_has_the_most(serve):
+    served = serve(limits=Limits(connections=4, idle_s=600))
+    with (
+        Idle(served.port, own="127.0.0.2") as alone,
+        Idle(served.port) as first,
+        Idle(served.port, HALF) as second,
+        Idle(served.port) as third,
+    ):
+        assert served.ask("/healthz").status == 200
+        assert [each.is_closed() for each in (alone, first, second, third)] == [
+            False, True, False, False,
+        ]  # fmt: skip
+        with Idle(served.port), Idle(served.port):
+            assert second.is_closed()
+            assert not alone.is_closed()
+
+
+def test_silent_connections_are_closed_after_a_time(serve):
+    served = serve(limits=Limits(idle_s=1))
+    with Idle(served.port) as silent, Idle(served.port, HALF) as half:
+        assert silent.socket.recv(1000) == half.socket.recv(1000) == b""
     assert served.ask("/healthz").status == 200
+
+
+def test_who_watches_or_sends_a_picture_keeps_its_connection(serve):
+    served = serve(limits=Limits(connections=2, idle_s=600))
+    upload = b"POST /api/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"
+    watch = b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with Idle(served.port, watch) as viewer, Idle(served.port, upload) as sender:
+        assert viewer.socket.recv(1000).startswith(b"HTTP/1.1 200")
+        time.sleep(0.2)
+        reply = served.ask("/healthz")  # there is no place for it
+        assert (reply.status, reply.json) == (503, {"error": "too many connections are in use"})
+        assert int(reply.headers["Retry-After"]) >= 1
+        assert not sender.is_closed()
+        sender.socket.close()
+        end = time.monotonic() + 60
+        while served.ask("/healthz").status != 200:
+            assert time.monotonic() < end
 
 
 def test_info_tells_what_runs_here(serve, classifier):
@@ -231,6 +343,13 @@ def test_latest_tells_the_latest_answer_and_how_things_go(serve, frame):
     assert told["state"] == "running"
     assert 0 <= told["age_s"] < 60
     assert served.ask("/api/latest", "HEAD").body == b""
+
+
+def test_without_a_source_it_is_ready_and_never_finished(process, garments):
+    begun = process("--serve", "127.0.0.1:0")
+    for _ in range(2):
+        assert begun.ask("/api/latest").json["state"] == "ready"
+        assert begun.ask("/api/classify", "POST", garments[0].read_bytes()).status == 200
 
 
 def test_neither_passwords_nor_folders_are_told(serve):

@@ -1,0 +1,129 @@
+"""What answers `POST /api/classify`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+from tornado.web import stream_request_body
+
+from hemline.sinks.base import as_json
+from hemline.web import uploads
+from hemline.web.guarded import Guarded
+
+if TYPE_CHECKING:
+    from hemline.batch import Outcome
+
+_READ_IN_VAIN = 8  # times as much as is allowed
+
+
+@stream_request_body
+class Classify(Guarded):
+    """Classifies a picture that is sent."""
+
+    METHODS = ("POST",)
+    _has_slot = False  # a method that Tornado does not know comes to an end without `prepare`
+
+    def prepare(self) -> None:
+        """Decide before the body is read."""
+        self._content = bytearray()
+        self._received = 0
+        self._refusal: tuple[int, str, float | None] | None = None
+        super().prepare()
+        if self._finished:
+            return
+        shared, headers = self.shared, self.request.headers
+        limits = shared.limits
+        length = _length(headers.get("Content-Length", "0"))
+        if headers.get("Content-Type", "").lower().startswith("multipart/"):
+            self._refusal = 415, "send the bytes of the picture themselves, not a form", None
+        elif length > limits.upload_bytes:
+            self._refusal = self._too_large()
+        elif not shared.uploads.take():
+            self._refusal = 503, "other pictures are being classified", 1.0
+        else:
+            self._has_slot = True
+            shared.seats.hold(self.connection.stream)
+        if self._refusal is not None and (length > self._most or "Expect" in headers):
+            self._refuse()
+            return
+        self.connection.set_max_body_size(sys.maxsize)  # `data_received` bounds it, and says so
+        self.connection.set_body_timeout(limits.upload_s)
+
+    @property
+    def _most(self) -> int:
+        """Most clients listen when they have sent all; so what is not too much is read, and thrown away."""
+        return _READ_IN_VAIN * self.shared.limits.upload_bytes
+
+    def _too_large(self) -> tuple[int, str, None]:
+        return 413, f"a picture may have {self.shared.limits.upload_bytes} bytes", None
+
+    def data_received(self, chunk: bytes) -> None:
+        """Called by Tornado with each piece of the body; one in chunks has not said its length."""
+        self._received += len(chunk)
+        if self._has_slot and self._received > self.shared.limits.upload_bytes:
+            self._refusal = self._too_large()
+            self._content.clear()
+            self._done()
+        if self._has_slot:
+            self._content += chunk
+        elif self._received > self._most:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        assert self._refusal is not None
+        status, reason, retry_s = self._refusal
+        self.refuse(status, reason, retry_s=retry_s)
+
+    async def post(self) -> None:
+        """The answer as `classify --json` prints it."""
+        if self._refusal is not None:
+            self._refuse()
+            return
+        content = bytes(self._content)
+        if refused := uploads.refused(content, self.shared.limits):
+            self.refuse(*refused)
+            return
+        outcome = await self._outcome(content)
+        if outcome.answer is None:
+            self.set_status(422)
+        self.give_json(as_json(outcome, self.shared.card.name, self.shared.backend))
+
+    async def _outcome(self, content: bytes) -> Outcome:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Outcome] = loop.create_future()
+
+        def settle(result: Outcome | BaseException) -> None:
+            if answered.done():
+                return  # the server ends
+            if isinstance(result, BaseException):
+                answered.set_exception(result)
+            else:
+                answered.set_result(result)
+
+        def answer(result: Outcome | BaseException) -> None:
+            with contextlib.suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(settle, result)
+
+        self.shared.desk.classify(content, answer)
+        return await answered
+
+    def on_finish(self) -> None:
+        """It is answered."""
+        self._done()
+
+    def on_connection_close(self) -> None:
+        """The client has gone."""
+        self._done()
+
+    def _done(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            self.shared.uploads.give_back()
+            self.shared.seats.wait(self.connection.stream)
+
+
+def _length(stated: str) -> float:
+    return int(stated) if stated.isdecimal() else float("inf")
