@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _NEEDED = ("tensorflow", "keras", "ai_edge_quantizer", "ai_edge_litert", "tf2onnx", "onnx")
 _MODEL = "paper"
+_WITHOUT = (
+    "that is for a PC; what a Raspberry Pi does needs none of it: "
+    "hemline doctor, hemline parity paper, hemline classify PICTURE"
+)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +39,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    require(_NEEDED, "convert", "hemline demo")
+    require(_NEEDED, "convert", "hemline demo", _WITHOUT)
     started = time.perf_counter()
     data = arguments.data or _data_at_hand()
     shipped = models.source_path_of(_MODEL)

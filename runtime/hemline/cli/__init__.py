@@ -38,7 +38,10 @@ _OWN = (
     "service",
 )  # each is a module of this package
 _ORDER = (*_PLUGINS, *_OWN)  # of the help: the order in which one uses them
-_EPILOG = "Start with: hemline demo. Help on a command: hemline COMMAND --help"
+_EPILOG = (
+    "Start with: hemline demo, or on a Raspberry Pi: hemline doctor. "
+    "Help on a command: hemline COMMAND --help"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
