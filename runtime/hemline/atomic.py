@@ -11,6 +11,8 @@ from pathlib import Path
 
 from hemline.errors import UserError
 
+_TRIAL_BYTES = 4096  # a full disk may still take the name of a file
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`: the old file stays until the new one is complete on disk.
@@ -32,18 +34,25 @@ def check_writable(path: Path) -> None:
     """Find out before long work whether its result can be written at the end.
 
     Raises:
-        UserError: The folder cannot be written to, or `path` is a folder. Nothing is left behind.
+        UserError: The folder cannot be written to, the disk is full, or `path` is a folder. Nothing is left
+            behind, nor any folder made.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder", "name a file")
     if _is_device(path):
         return
     with explaining_os_errors(path):
-        path = _target(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        os.close(handle)
-        Path(name).unlink()
+        _try_to_write(_target(path).parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Find out whether files can be written to a folder, which is made with the first of them.
+
+    Raises:
+        UserError: They cannot. Nothing is left behind, nor is the folder made.
+    """
+    with explaining_os_errors(folder):
+        _try_to_write(folder)
 
 
 @contextlib.contextmanager
@@ -80,6 +89,17 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def _try_to_write(folder: Path) -> None:
+    """In the folder, or in the nearest one above it that is there."""
+    there = next(above for above in (folder, *folder.parents) if above.exists())
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=there)
+    try:
+        os.write(handle, bytes(_TRIAL_BYTES))
+    finally:
+        os.close(handle)
+        Path(name).unlink()
+
+
 def _is_device(path: Path) -> bool:
     """Whether something is there that is neither a file nor a folder."""
     return path.exists() and not path.is_file() and not path.is_dir()
@@ -103,12 +123,14 @@ def _explain(path: Path, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"cannot write {path}: no space is left on the disk"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"cannot write {path}: the folder {path.parent} is not writable"
+        there = next((above for above in (path, *path.parents) if above.is_dir()), path.parent)
+        return f"cannot write {path}: the folder {there} is not writable"
     if error.errno == errno.EISDIR or path.is_dir():
         return f"cannot write {path}: it is a folder"
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        above = next(above for above in path.parents if above.exists())
-        return f"cannot write {path}: {above} is a file, not a folder"
+        above = next(above for above in (path, *path.parents) if above.exists())
+        what = "a file" if above.is_file() else "a device"
+        return f"cannot write {path}: {above} is {what}, not a folder"
     return f"cannot write {path}: {error.strerror or error}"
 
 

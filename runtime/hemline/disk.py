@@ -38,9 +38,10 @@ def parse_bytes(text: str) -> int:
         UserError: It is no such number.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", text.strip())
-    if match is None:
+    size = 0 if match is None else int(float(match[1]) * _UNITS[match[2]])
+    if match is None or size < 1:
         raise UserError(f"{text!r} is no amount of disk space", "give one such as 500M or 2G")
-    return int(float(match[1]) * _UNITS[match[2]])
+    return size
 
 
 class Budget:

@@ -12,6 +12,7 @@ from hemline import atomic
 from hemline._opencv import cv2
 from hemline.disk import DEFAULT_MAX_BYTES, Budget, unused
 from hemline.errors import UserError
+from hemline.sinks.base import Sink
 from hemline.sources.frames import tell_on_standard_error
 
 if TYPE_CHECKING:
@@ -24,13 +25,14 @@ DEFAULT_BELOW = 0.6
 _JPEG_QUALITY = 95
 
 
-class DoubtfulFrames:
+class DoubtfulFrames(Sink):
     """Saves frames whose own answer is below a confidence, as JPEG, in the folder of their likeliest class.
 
-    The folder is laid out as `hemline train --data` takes it, once somebody has looked through it.
+    The folder is laid out as `hemline train --data` takes it, once somebody has looked through it. What
+    cannot be saved meanwhile is told and counted, and makes it `incomplete`.
 
     Args:
-        folder: Where; made if it is not there.
+        folder: Where; made with the first frame if it is not there.
         below: Confidence of the frame alone, 0 to 1, below which it is doubtful.
         labels: All labels of the model.
         max_bytes: The pictures in the folder take no more than that, older ones included. When it is full,
@@ -39,7 +41,8 @@ class DoubtfulFrames:
         tell: Takes messages.
 
     Raises:
-        UserError: The folder is a file, a value is out of range, or two labels give the same folder.
+        UserError: The folder cannot be written to, a value is out of range, or two labels give the same
+            folder.
     """
 
     def __init__(
@@ -57,18 +60,18 @@ class DoubtfulFrames:
                 f"frames are doubtful below {below}", "it must be above 0 and at most 1"
             )
         self._folder = Path(folder)
-        with atomic.explaining_os_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
         self._folders = folder_names(labels)
         self._below = below
         self._interval_s = interval_s
         self._tell = tell
         self._budget = Budget(self._folder, "*/*.jpg", max_bytes, tell)
+        atomic.check_folder(self._folder)
         self._last_s: float | None = None
         self._told = ""
+        self._lost = 0
         self.saved = 0
 
-    def see(self, outcome: Outcome) -> None:
+    def write(self, outcome: Outcome) -> None:
         """Save the frame of an outcome if it is doubtful; a full disk is told and does no more harm."""
         timed, own = outcome.timed, outcome.own
         if timed is None or own is None or own.confidence >= self._below:
@@ -85,6 +88,8 @@ class DoubtfulFrames:
         try:
             atomic.write_bytes(self._path(own.top[0][0], timed.number), content.tobytes())
         except UserError as error:
+            self._lost += 1
+            self.incomplete = True
             self._tell_once(
                 f"a doubtful frame was not saved: {error.problem}", str(error.__cause__)
             )
@@ -92,6 +97,13 @@ class DoubtfulFrames:
         self._budget.add(content.size)
         self._told = ""
         self.saved += 1
+
+    def close(self) -> None:
+        """Tell how many could not be saved."""
+        lost, self._lost = self._lost, 0
+        if lost:
+            frames = "doubtful frame was" if lost == 1 else "doubtful frames were"
+            self._tell(f"{lost} {frames} not saved in {self._folder}")
 
     def _path(self, label: str, number: int) -> Path:
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{number}.jpg"

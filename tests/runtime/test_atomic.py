@@ -101,6 +101,28 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
             atomic.write_bytes(path, b"new")
 
 
+def test_a_trial_leaves_no_folder_and_tells_what_is_in_the_way(tmp_path, read_only):
+    atomic.check_folder(tmp_path / "a" / "b")
+    atomic.check_writable(tmp_path / "a" / "b" / "report.json")
+    assert names_in(tmp_path) == ["read only"]
+    (tmp_path / "file").write_bytes(b"")
+    for folder in (tmp_path / "file", tmp_path / "file" / "deep"):
+        with pytest.raises(UserError, match="/file is a file, not a folder"):
+            atomic.check_folder(folder)
+    for folder in (read_only, read_only / "deep" / "er"):
+        with pytest.raises(UserError, match="/read only is not writable"):
+            atomic.check_folder(folder)
+
+
+def test_a_trial_finds_a_full_disk(small_disk):
+    with (small_disk / "filler").open("wb", 0) as filler, pytest.raises(OSError, match="space"):
+        while filler.write(bytes(4096)):
+            pass
+    with pytest.raises(UserError, match="no space is left"):
+        atomic.check_writable(small_disk / "report.json")
+    assert names_in(small_disk) == ["filler"]
+
+
 def test_a_pipe_gets_the_content_and_stays_a_pipe(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

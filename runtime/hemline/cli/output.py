@@ -81,6 +81,10 @@ def check(arguments: argparse.Namespace) -> None:
     """
     if arguments.max_disk is not None and not (arguments.save or arguments.save_doubtful):
         raise UserError("--max-disk is given without --save or --save-doubtful")
+    if arguments.max_disk is not None:
+        from hemline.disk import parse_bytes
+
+        parse_bytes(arguments.max_disk)
     if not (arguments.save or arguments.show):
         return
     option = "--save" if arguments.save else "--show"
@@ -132,6 +136,8 @@ def watching_sinks(
             )
     if arguments.save is not None:
         add(_saving_sink(arguments, tell))
+    if arguments.save_doubtful is not None:
+        add(_doubtful_frames(arguments, classifier, tell))
     if arguments.show:
         from hemline.sinks.window import WindowSink
 
@@ -168,6 +174,20 @@ def _saving_sink(arguments: argparse.Namespace, tell: Tell) -> Sink:
     from hemline.sinks.pictures import PictureSink
 
     return PictureSink(arguments.save, max_bytes=max_bytes, tell=tell)
+
+
+def _doubtful_frames(arguments: argparse.Namespace, classifier: Classifier, tell: Tell) -> Sink:
+    from hemline import doubtful
+    from hemline.disk import DEFAULT_MAX_BYTES, parse_bytes
+
+    below, space = arguments.doubtful_below, arguments.max_disk
+    return doubtful.DoubtfulFrames(
+        arguments.save_doubtful,
+        classifier.card.labels,
+        below=doubtful.DEFAULT_BELOW if below is None else below,
+        max_bytes=DEFAULT_MAX_BYTES if space is None else parse_bytes(space),
+        tell=tell,
+    )
 
 
 def _has_no_end(sources: list[str]) -> bool:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from hemline.batch import Outcome
     from hemline.classifier import Classifier
-    from hemline.doubtful import DoubtfulFrames
     from hemline.hook import Hook
     from hemline.judgement import Judgement
     from hemline.sinks import Sink
@@ -139,8 +138,8 @@ class Work:
                 outcomes = _played(outcomes)
             if sinks:
                 outcomes = _written(outcomes, sinks)
-            if any(getattr(self._arguments, name) not in (None, False) for name in _OVER_TIME):
-                outcomes = self._watched(outcomes, classifier, tell, stack)
+            if self._arguments.on_change or self._arguments.exec is not None:
+                outcomes = self._watched(outcomes, tell, stack)
             yield from outcomes
 
     def _classified(
@@ -199,40 +198,21 @@ class Work:
     def _watched(
         self,
         outcomes: Iterable[Outcome],
-        classifier: Classifier,
         tell: Tell,
         stack: contextlib.ExitStack,
     ) -> Iterator[Outcome]:
         from hemline.judgement import LabelChange
 
-        keeper, hook = self._keeper(classifier, tell), self._hook(tell)
+        hook = self._hook(tell)
         if hook is not None:
             stack.enter_context(hook)
         is_new = LabelChange()
         for outcome in outcomes:
-            if keeper is not None:
-                keeper.see(outcome)
             new = is_new(outcome)
             if new and hook is not None:
                 hook.event(outcome)
             if new or outcome.frame is None or not self._arguments.on_change:
                 yield outcome
-
-    def _keeper(self, classifier: Classifier, tell: Tell) -> DoubtfulFrames | None:
-        arguments = self._arguments
-        if arguments.save_doubtful is None:
-            return None
-        from hemline import doubtful
-        from hemline.disk import DEFAULT_MAX_BYTES, parse_bytes
-
-        below, space = arguments.doubtful_below, arguments.max_disk
-        return doubtful.DoubtfulFrames(
-            arguments.save_doubtful,
-            classifier.card.labels,
-            below=doubtful.DEFAULT_BELOW if below is None else below,
-            max_bytes=DEFAULT_MAX_BYTES if space is None else parse_bytes(space),
-            tell=tell,
-        )
 
     def _hook(self, tell: Tell) -> Hook | None:
         if self._arguments.exec is None:

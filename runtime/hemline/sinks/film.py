@@ -66,8 +66,7 @@ class FilmSink(Sink):
             raise UserError(
                 f"{path} is no kind of film that can be written", f"give {', '.join(CODECS)}"
             )
-        with atomic.explaining_os_errors(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.check_folder(self._path.parent)
         self._fps = fps
         self._max_bytes = max_bytes
         self._tell = tell
@@ -142,6 +141,8 @@ class _Film:
     ) -> None:
         self.shape = shape
         self.size = 0
+        with atomic.explaining_os_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._path = unused(path)
         self._refuse_full_disk()
         self._fps = fps

@@ -27,7 +27,7 @@ class PictureSink(Sink):
     """Saves each picture and frame with its answer as JPEG, under a name that was free.
 
     Args:
-        folder: Where; made if it is not there.
+        folder: Where; made with the first picture if it is not there.
         max_bytes: The pictures in the folder take no more than that, older ones included. When it is full,
             nothing more is saved, and that is told once. None: no bound.
         tell: Takes messages.
@@ -44,9 +44,8 @@ class PictureSink(Sink):
         tell: Tell = tell_on_standard_error,
     ) -> None:
         self._folder = Path(folder)
-        with atomic.explaining_os_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
         self._budget = Budget(self._folder, "*.jpg", max_bytes, tell)
+        atomic.check_folder(self._folder)
         self._annotator = Annotator()
 
     def write(self, outcome: Outcome) -> None:

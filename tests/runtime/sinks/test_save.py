@@ -232,10 +232,16 @@ def test_all_films_of_a_run_share_the_bound_and_that_is_told_once(tmp_path):
         (["--serve", "0", "--save", "out"], "nothing to classify"),
         (["a.jpg", "--max-disk", "1G"], "--max-disk is given without"),
         (["a.jpg", "--save", "out", "--max-disk", "much"], "no amount of disk space"),
+        (["a.jpg", "--save", "out", "--max-disk", "0"], "no amount of disk space"),
+        (["a.jpg", "--save", "out/film.avi", "--max-disk", "0"], "no amount of disk space"),
+        (["a.jpg", "--save", "out", "--show"], "--show needs"),
+        (["a.jpg", "--save", "out", "--mqtt", "http://host/x"], "mqtt"),
+        (["a.jpg", "--save", "/dev/null"], "/dev/null is a device, not a folder"),
     ],
 )
 def test_what_cannot_be_saved_is_refused_at_once(hemline, tmp_path, arguments, said):
-    done = hemline("classify", *arguments, cwd=tmp_path)
+    without_display = {k: v for k, v in os.environ.items() if "DISPLAY" not in k}
+    done = hemline("classify", *arguments, cwd=tmp_path, env=without_display)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
