@@ -33,8 +33,8 @@ while True:
 BEGUN = """
 import sys
 from hemline.cli import main
-from hemline.cli.command import heed_sigterm
-heed_sigterm()
+from hemline.cli.command import heed_signals
+heed_signals()
 print("begun", file=sys.stderr, flush=True)
 sys.exit(main())
 """
@@ -219,3 +219,61 @@ def test_sigterm_ends_a_film(tmp_path):
         return seconds
 
     within_a_second(scenario)
+
+
+def test_a_second_signal_does_not_break_the_orderly_end(ribbon_camera, tmp_path):
+    """`timeout` sends two within a millisecond; both before, while and after all is closed."""
+    chance = random.Random(2)
+    film = tmp_path / "film.avi"
+    for number in range(12):
+        with started(
+            "--camera", "picamera", "--json", "--save", film, env=ribbon_camera
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            process.stdout.readline()
+            first, second = random.Random(number).choices((signal.SIGTERM, signal.SIGINT), k=2)
+            process.send_signal(first)
+            time.sleep(chance.uniform(0, 0.02 if number % 2 else 0.2))
+            code, out, said, _ = ended_by(process, second)
+        assert code == 130, (first, second, said)
+        saved, interrupted = said.splitlines()
+        assert saved.startswith("hemline: saved ")
+        assert interrupted == "hemline: interrupted"
+        assert all("label" in json.loads(line) for line in out.splitlines())
+    films = sorted(path for path in tmp_path.iterdir() if path.suffix == ".avi")
+    assert len(films) == 12
+    assert not [path for path in films if path.name.startswith(".")]
+    assert all(cv2.VideoCapture(str(path)).read()[0] for path in films)
+    assert all(has_ended(pid) for pid in pids_of(tmp_path))
+
+
+HANGING = """
+import sys, time
+import hemline.cli
+from hemline.cli.command import Command
+def run(_):
+    try:
+        print("begun", file=sys.stderr, flush=True)
+        time.sleep(60)
+    finally:
+        print("closing", file=sys.stderr, flush=True)
+        time.sleep(60)
+command = Command("models", "", lambda parser: None, run)
+hemline.cli.command_named = lambda name: command
+sys.exit(hemline.cli.main(["models"]))
+"""
+
+
+def test_a_third_signal_ends_what_hangs_while_it_closes():
+    command = [sys.executable, "-c", HANGING]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == "closing\n"
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert process.poll() is None
+        code, _, said, seconds = ended_by(process, signal.SIGTERM)
+    assert (code, said) == (130, "hemline: interrupted\n")
+    assert seconds < 5

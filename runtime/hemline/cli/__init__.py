@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from hemline import __version__
 from hemline.cli.command import (
-    FAILED,
+    DONE,
     IMPOSSIBLE,
     INTERRUPTED,
     INTERRUPTED_MESSAGE,
     Command,
-    heed_sigterm,
+    heed_no_more_signals,
+    heed_signals,
     loading,
 )
 from hemline.errors import UserError
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done; 1 a gate failed or some inputs could not be read; 2 impossible; 130 interrupted, by
         Ctrl-C or by SIGTERM, which ends everything as cleanly.
     """
-    heed_sigterm()
+    heed_signals()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names need not be UTF-8. In JSON `\udcff` is even the right way to write such a byte.
@@ -72,12 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hemline: error: {printable(str(error))}", file=sys.stderr)
         return IMPOSSIBLE
     except KeyboardInterrupt:
+        heed_no_more_signals()
         print(INTERRUPTED_MESSAGE, file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`). Python would complain at exit.
         _abandon_stdout()
-        return FAILED
+        return DONE
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

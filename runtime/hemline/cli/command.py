@@ -50,10 +50,37 @@ def loading() -> Iterator[None]:
             gc.enable()
 
 
-def heed_sigterm() -> None:
-    """Have SIGTERM do what Ctrl-C does: close cameras, end children, leave nothing half-written."""
-    if _signal.getsignal(_signal.SIGTERM) == _signal.SIG_DFL:
-        _replaced({_signal.SIGTERM: _signal.default_int_handler})
+def heed_signals() -> None:
+    """Have SIGTERM do what Ctrl-C does: close cameras, end children, leave nothing half-written.
+
+    The first signal begins that. A second one meanwhile is no reason to leave it half-done: `timeout` sends
+    two at once, and so do people in a hurry. Who sends a third does not want to wait.
+    """
+    interruption = _Interruption()
+    for number, at_first in (
+        (_signal.SIGINT, _signal.default_int_handler),
+        (_signal.SIGTERM, _signal.SIG_DFL),
+    ):
+        handler = _signal.getsignal(number)
+        if handler == at_first or isinstance(handler, _Interruption):
+            _replaced({number: interruption})
+
+
+def heed_no_more_signals() -> None:
+    """All is closed, and the exit code is to stand: Python gives signals back their own way while it ends."""
+    _replaced(dict.fromkeys((_signal.SIGINT, _signal.SIGTERM), _signal.SIG_IGN))
+
+
+class _Interruption:
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, number: int, frame: object) -> None:
+        self._count += 1
+        if self._count == 1:
+            raise KeyboardInterrupt
+        if self._count > 2:
+            _end_at_once(number, frame)
 
 
 def _replaced(handlers: dict[int, Any]) -> dict[int, Any]:
