@@ -83,7 +83,8 @@ def _add_frame_arguments(parser: argparse.ArgumentParser) -> None:
         "--reopen",
         type=float,
         metavar="SECONDS",
-        help="wait so long for a camera that is gone (default: without end)",
+        help="wait so long for a camera that is gone (default: without end), or is not there yet "
+        "(default: not at all)",
     )
     frames.add_argument(
         "--stdin",

@@ -159,6 +159,7 @@ class Work:
                 size_wh=self._size_wh,
                 fps=arguments.fps,
                 reopen_s=math.inf if arguments.reopen is None else arguments.reopen,
+                await_first=arguments.reopen is not None,
                 tell=tell,
             )
             stack.enter_context(frames)
@@ -182,7 +183,8 @@ class Work:
         from hemline.sources import Asked, Sequence, open_stream, open_video
 
         if source.kind == "sequence":
-            return Sequence(self._arguments.stdin, Asked(self._size_wh, self._arguments.fps))
+            asked = Asked(self._size_wh, self._arguments.fps)
+            return Sequence(self._arguments.stdin, asked, tell=tell)
         if source.kind == "stream":
             return open_stream(source.name, tell=tell)
         return open_video(source.name)

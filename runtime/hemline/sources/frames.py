@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 16_384
 MAX_FPS = 1000
+WITHOUT_FRAME_S = 5.0  # so long may come what is no frame, until that is told
 
 
 class TimedFrame(NamedTuple):
@@ -124,6 +125,10 @@ class Device(Protocol):
 
     name: str
 
+    @property
+    def damaged(self) -> int:
+        """How many pictures it gave that could not be decoded, since it was made."""
+
     def open(self) -> None:
         """Open it, or open it again.
 
@@ -132,7 +137,10 @@ class Device(Protocol):
         """
 
     def read(self, into: Frame | None) -> Frame | None:
-        """The next frame, in `into` where that is possible; None if there is none any more."""
+        """The next frame, in `into` where that is possible; None if there is none any more.
+
+        Pictures that cannot be decoded are left out, but not for longer than `WITHOUT_FRAME_S`.
+        """
 
     def fps(self) -> float | None:
         """The rate that it says it has, or None if it does not say."""

@@ -14,10 +14,12 @@ import socket
 import urllib.error
 import urllib.parse
 import urllib.request
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from hemline.errors import DeviceError
-from hemline.sources.mjpeg import PIECE, JpegSplitter, decoded
+from hemline.sources.frames import WITHOUT_FRAME_S
+from hemline.sources.mjpeg import PIECE, JpegFrames
 from hemline.sources.opencv_device import StreamDevice, cannot_be_opened
 
 if TYPE_CHECKING:
@@ -31,9 +33,18 @@ class HttpDevice(StreamDevice):
 
     _response: http.client.HTTPResponse | None = None
 
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self._frames = JpegFrames()
+
+    @property
+    def damaged(self) -> int:
+        """Pictures of Motion JPEG that could not be decoded."""
+        return self._frames.damaged
+
     def open(self) -> None:
         """Connect, and see what it is."""
-        self._splitter = JpegSplitter()
+        self._frames.restart()
         try:
             # An https address must have a certificate that this machine trusts.
             response = urllib.request.urlopen(_request(self.name), timeout=_TIMEOUT_S)
@@ -56,10 +67,15 @@ class HttpDevice(StreamDevice):
         """The next whole picture."""
         if self._response is None:
             return super().read(into)
+        give_up_s = monotonic() + WITHOUT_FRAME_S
+        damaged = self.damaged
         while True:
-            while (picture := self._splitter.next()) is not None:
-                if (frame := decoded(picture)) is not None:
-                    return frame
+            if (frame := self._frames.next()) is not None:
+                return frame
+            # A large picture over a slow line is waited for.
+            waits = self.damaged == damaged and self._frames.is_inside
+            if monotonic() > give_up_s and not waits:
+                return None
             try:
                 piece = self._response.read1(PIECE)
             except (OSError, http.client.HTTPException, ValueError, AttributeError):
@@ -67,7 +83,7 @@ class HttpDevice(StreamDevice):
             if not piece:
                 return None
             try:
-                self._splitter.feed(piece)
+                self._frames.feed(piece)
             except DeviceError:
                 return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -32,7 +33,8 @@ class LiveSource(FrameSource):
         asked: What was asked of it; if anything, what it gives is told.
         reopen_s: If it stops giving frames, it is waited for this long, with growing pauses;
             `math.inf` has no end. None: its end is the end, as of a stream that is played.
-        tell: Takes messages, each one line.
+        await_first: If it is not there at the beginning, wait for it likewise.
+        tell: Takes messages, each one line: that it is gone or back, and how many damaged pictures came.
 
     Raises:
         DeviceError: From the iteration: it cannot be opened, gives no frame, or was waited for in vain.
@@ -44,6 +46,7 @@ class LiveSource(FrameSource):
         asked: Asked = Asked(),  # noqa: B008 - immutable
         *,
         reopen_s: float | None = None,
+        await_first: bool = False,
         tell: Tell = tell_on_standard_error,
     ) -> None:
         self.name = device.name
@@ -51,6 +54,7 @@ class LiveSource(FrameSource):
         self._device = device
         self._asked = asked
         self._reopen_s = reopen_s
+        self._await_first = await_first
         self._tell = tell
         self._changed = threading.Condition()
         self._stop = threading.Event()
@@ -61,7 +65,8 @@ class LiveSource(FrameSource):
         self._first_s = 0.0
         self._ended = False
         self._error: BaseException | None = None
-        self._started_s = monotonic()
+        self._first_by_s = monotonic() + FIRST_FRAME_S
+        self._damaged_before = 0  # when the latest frame came
         self._thread = threading.Thread(target=self._run, name=f"grabs {self.name}", daemon=True)
         self._thread.start()
 
@@ -85,7 +90,7 @@ class LiveSource(FrameSource):
         if self._ended or self._stop.is_set():
             error, self._error = self._error, None
             raise error or StopIteration
-        if self._given == 0 and monotonic() - self._started_s > FIRST_FRAME_S:
+        if self._given == 0 and monotonic() > self._first_by_s:
             raise self._device.no_frame()  # its thread hangs in the driver
 
     def close(self) -> None:
@@ -93,6 +98,8 @@ class LiveSource(FrameSource):
         if not self._stop.is_set():
             self._stop.set()
             self._device.interrupt()
+            if damaged := self._device.damaged:
+                self._tell(f"{self.name} gave {_damaged(damaged)}, which count as no frames")
         self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
@@ -107,36 +114,59 @@ class LiveSource(FrameSource):
                 self._changed.notify_all()
 
     def _grab(self) -> None:
-        self._device.open()
-        if not self._frames() and not self._stop.is_set():
-            raise self._device.no_frame()
+        try:
+            self._device.open()
+            if not self._frames() and not self._stop.is_set():
+                raise self._device.no_frame()
+        except DeviceError as missing:
+            if not (self._await_first and self._reopen_s):
+                raise
+            self._wait_for_it(self._reopen_s, missing)
         while not self._stop.is_set() and self._reopen_s is not None:
             self._wait_for_it(self._reopen_s)
 
-    def _wait_for_it(self, reopen_s: float) -> None:
-        """Open it again and again until it gives frames, and return when it has stopped anew."""
+    def _wait_for_it(self, reopen_s: float, missing: DeviceError | None = None) -> None:
+        """Open it again and again until it gives frames, and return when it has stopped anew.
+
+        Args:
+            reopen_s: For how long.
+            missing: Why it was not there from the beginning.
+        """
         lost_s = monotonic()
         if reopen_s > 0:
-            self._tell(f"{self.name} gives no more frames; waiting until it is back")
+            self._tell(f"{self._what_happened(missing)}; waiting until it is {_there(missing)}")
         for pause_s in _pauses():
             self._device.close()
             left_s = reopen_s - (monotonic() - lost_s)
             if left_s <= 0:
                 raise DeviceError(
-                    f"{self.name} stopped giving frames, and was not back within {reopen_s:g} s",
+                    f"{self._what_happened(missing)}, and was not {_there(missing)} within {reopen_s:g} s",
                     "check its cable, its power and the network; --reopen says how long to wait",
                 )
+            self._first_by_s = math.inf
             if self._stop.wait(min(pause_s, left_s)):
                 return
+            self._first_by_s = monotonic() + FIRST_FRAME_S
             try:
                 self._device.open()
             except DeviceError:
                 continue
-            if self._frames(lost_s):
+            if self._frames((lost_s, _there(missing))):
                 return
 
-    def _frames(self, lost_s: float | None = None) -> int:
-        """Grab frames until there are no more; how many there were."""
+    def _what_happened(self, missing: DeviceError | None) -> str:
+        if missing is not None:
+            return missing.problem
+        damaged = self._device.damaged - self._damaged_before
+        instead = f", but {_damaged(damaged)}" if damaged else ""
+        return f"{self.name} gives no more frames{instead}"
+
+    def _frames(self, lost: tuple[float, str] | None = None) -> int:
+        """Grab frames until there are no more; how many there were.
+
+        Args:
+            lost: Since when it was waited for, and what it is again.
+        """
         count = 0
         while not self._stop.is_set():
             with self._changed:
@@ -146,9 +176,10 @@ class LiveSource(FrameSource):
                 break
             now_s = monotonic()
             self._offer(frame, now_s)
+            self._damaged_before = self._device.damaged
             count += 1
-            if count == 1 and lost_s is not None:
-                self._tell(f"{self.name} is back after {now_s - lost_s:.1f} s")
+            if count == 1 and lost is not None:
+                self._tell(f"{self.name} is {lost[1]} after {now_s - lost[0]:.1f} s")
             if count == 1 and any(self._asked):
                 self._tell_what_is_given(frame)
         return count
@@ -169,6 +200,14 @@ class LiveSource(FrameSource):
         gives = Asked((frame.shape[1], frame.shape[0]), self._device.fps())
         rate = "" if gives.fps is not None else ", its frame rate is not known"
         self._tell(f"{self.name} gives {gives}{rate}; asked for was {self._asked}")
+
+
+def _there(missing: DeviceError | None) -> str:
+    return "back" if missing is None else "there"
+
+
+def _damaged(count: int) -> str:
+    return "1 damaged picture" if count == 1 else f"{count} damaged pictures"
 
 
 def _pauses() -> Iterator[float]:

@@ -118,3 +118,36 @@ def decoded(picture: bytes) -> Frame | None:
         return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)  # type: ignore[return-value]
     except cv2.error:
         return None
+
+
+class JpegFrames:
+    """Cuts a stream of bytes into pictures and decodes them; what cannot be decoded is counted.
+
+    Attributes:
+        damaged: How many pictures came that could not be decoded.
+    """
+
+    def __init__(self) -> None:
+        self.damaged = 0
+        self._splitter = JpegSplitter()
+
+    def restart(self) -> None:
+        """What comes next is the beginning of a stream."""
+        self._splitter = JpegSplitter()
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes; see `JpegSplitter.feed`."""
+        self._splitter.feed(piece)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether a picture has begun that has not ended."""
+        return self._splitter.is_inside
+
+    def next(self) -> Frame | None:
+        """The next frame, or None until more bytes have come."""
+        while (picture := self._splitter.next()) is not None:
+            if (frame := decoded(picture)) is not None:
+                return frame
+            self.damaged += 1
+        return None

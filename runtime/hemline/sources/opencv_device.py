@@ -23,6 +23,11 @@ class _OpenCvDevice:
     name: str
     _capture: cv2.VideoCapture | None = None
 
+    @property
+    def damaged(self) -> int:
+        """Not known: OpenCV leaves them out in silence, a few dozen in a row at most."""
+        return 0
+
     def read(self, into: Frame | None) -> Frame | None:
         """The next frame, in `into` if it has the size of the frame."""
         if self._capture is None:

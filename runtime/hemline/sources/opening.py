@@ -46,6 +46,7 @@ def open_camera(
     size_wh: tuple[int, int] | None = None,
     fps: float | None = None,
     reopen_s: float = math.inf,
+    await_first: bool = False,
     tell: Tell = tell_on_standard_error,
 ) -> LiveSource:
     """Open a camera, which gives its newest frame without end.
@@ -56,6 +57,7 @@ def open_camera(
         size_wh: Width and height to ask it for.
         fps: Frames per second to ask it for.
         reopen_s: How long to wait for it if it stops; by default without end.
+        await_first: Wait likewise if it is not there at the beginning.
         tell: Takes messages: what it gives of what was asked, that it is gone, that it is back.
 
     Raises:
@@ -66,7 +68,8 @@ def open_camera(
     asked = Asked(size_wh, fps).checked()
     if not reopen_s >= 0:
         raise UserError(f"the time to wait for a camera is {reopen_s} s", "it must not be negative")
-    return LiveSource(_camera_device(camera, asked), asked, reopen_s=reopen_s, tell=tell)
+    device = _camera_device(camera, asked)
+    return LiveSource(device, asked, reopen_s=reopen_s, await_first=await_first, tell=tell)
 
 
 def _camera_device(camera: str, asked: Asked) -> Device:

@@ -27,6 +27,8 @@ class Picamera2Device:
         asked: Size and rate.
     """
 
+    damaged = 0  # it gives arrays, not pictures that would have to be decoded
+
     def __init__(self, number: int, asked: Asked) -> None:
         self.name = f"camera picamera:{number}" if number else "camera picamera"
         self._number = number

@@ -11,14 +11,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from hemline.errors import DeviceError
-from hemline.sources.mjpeg import PIECE, JpegSplitter, decoded
+from hemline.sources.frames import WITHOUT_FRAME_S
+from hemline.sources.mjpeg import PIECE, JpegFrames
 
 if TYPE_CHECKING:
     from hemline.preprocess import Frame
     from hemline.sources.frames import Asked
 
 _PROGRAMS = ("rpicam-vid", "libcamera-vid")  # the second is its name on Debian 11
-_SILENCE_S = 5.0  # that long without a byte: it hangs
 _END_S = 0.3  # for it to end by itself
 _LAST_WORDS = 4096  # bytes of what it said that are kept
 _DEFAULT_SIZE_WH = (640, 480)  # its own choice would be a small preview or a whole film picture
@@ -40,6 +40,12 @@ class RpicamDevice:
         self._asked = asked
         self._process: subprocess.Popen[bytes] | None = None
         self._said = b""
+        self._frames = JpegFrames()
+
+    @property
+    def damaged(self) -> int:
+        """Pictures that could not be decoded."""
+        return self._frames.damaged
 
     def open(self) -> None:
         """Start the program."""
@@ -50,7 +56,8 @@ class RpicamDevice:
                 "install one: sudo apt install rpicam-apps-lite (or python3-picamera2, and make the "
                 "virtual environment with --system-site-packages)",
             )
-        self._splitter, self._said = JpegSplitter(), b""
+        self._frames.restart()
+        self._said = b""
         try:
             self._process = subprocess.Popen(
                 [program, *self._options()],
@@ -75,14 +82,14 @@ class RpicamDevice:
         return [*options, "--output", "-"]
 
     def read(self, into: Frame | None) -> Frame | None:  # noqa: ARG002 - see `decoded`
-        """The next whole picture; None if the program has ended or hangs."""
-        deadline_s = monotonic() + _SILENCE_S
+        """The next whole picture; None if the program has ended, hangs, or writes none."""
+        deadline_s = monotonic() + WITHOUT_FRAME_S
         while self._process is not None:
-            while (picture := self._splitter.next()) is not None:
-                if (frame := decoded(picture)) is not None:
-                    return frame
+            if (frame := self._frames.next()) is not None:
+                return frame
+            left_s = deadline_s - monotonic()
             try:
-                if not self._feed(deadline_s - monotonic()):
+                if left_s < 0 or not self._feed(left_s):
                     return None
             except DeviceError:  # what it writes are no JPEGs
                 return None
@@ -106,7 +113,7 @@ class RpicamDevice:
                 said.close()
         if out.fileno() in ready:
             piece = os.read(out.fileno(), PIECE)
-            self._splitter.feed(piece)
+            self._frames.feed(piece)
             return bool(piece)
         return bool(ready)
 

@@ -10,12 +10,19 @@ import numpy as np
 
 from hemline._opencv import cv2
 from hemline.errors import DeviceError, UserError
-from hemline.sources.frames import Asked, FrameSource, TimedFrame
+from hemline.sources.frames import (
+    WITHOUT_FRAME_S,
+    Asked,
+    FrameSource,
+    TimedFrame,
+    tell_on_standard_error,
+)
 from hemline.sources.listing import STANDARD_INPUT
-from hemline.sources.mjpeg import PIECE, JpegSplitter, decoded
+from hemline.sources.mjpeg import PIECE, JpegFrames
 
 if TYPE_CHECKING:
     from hemline.preprocess import Frame
+    from hemline.sources.frames import Tell
 
 MJPEG = "mjpeg"
 # Rows and channels of the array that a raw frame fills, for a height; and how it becomes BGR.
@@ -52,13 +59,17 @@ class Sequence(FrameSource):
             `yuv420p`.
         asked: Of raw frames the size, which must be stated. If the rate is, times are counted by it.
         pipe: The file descriptor; by default standard input.
+        tell: Takes the message that no picture can be decoded for a while, once until one can again.
 
     Raises:
         UserError: Another format; raw frames without a size; MJPEG with one.
-        DeviceError: From the iteration: it ends inside a frame, or without any.
+        DeviceError: From the iteration: it ends inside a frame, or without any; or it has ended, and some
+            pictures could not be decoded.
     """
 
-    def __init__(self, form: str, asked: Asked, pipe: int = 0) -> None:
+    def __init__(
+        self, form: str, asked: Asked, pipe: int = 0, *, tell: Tell = tell_on_standard_error
+    ) -> None:
         self.name = STANDARD_INPUT
         refuse_form(form, asked)
         self._pipe = pipe
@@ -67,7 +78,9 @@ class Sequence(FrameSource):
         self._first_s = 0.0
         self._closed = False
         self._next = (
-            _Jpegs(pipe).next if asked.size_wh is None else _Raw(pipe, form, asked.size_wh).next
+            _Jpegs(pipe, tell).next
+            if asked.size_wh is None
+            else _Raw(pipe, form, asked.size_wh).next
         )
 
     def __next__(self) -> TimedFrame:
@@ -91,21 +104,40 @@ class Sequence(FrameSource):
 
 
 class _Jpegs:
-    def __init__(self, pipe: int) -> None:
+    def __init__(self, pipe: int, tell: Tell) -> None:
         self._pipe = pipe
-        self._splitter = JpegSplitter()
+        self._tell = tell
+        self._frames = JpegFrames()
+        self._good = 0
+        self._told = False
 
     def next(self) -> Frame | None:
+        tell_s, damaged = monotonic() + WITHOUT_FRAME_S, self._frames.damaged
         while True:
-            while (picture := self._splitter.next()) is not None:
-                if (frame := decoded(picture)) is not None:
-                    return frame
+            if (frame := self._frames.next()) is not None:
+                self._good += 1
+                self._told = False
+                return frame
+            if self._frames.damaged > damaged and monotonic() > tell_s and not self._told:
+                self._told = True
+                lost = self._frames.damaged - damaged
+                self._tell(f"of the last {lost} pictures on standard input none can be decoded")
             piece = os.read(self._pipe, PIECE)
             if not piece:
-                if self._splitter.is_inside:
-                    raise _cut_off()
+                self._refuse_loss()
                 return None
-            self._splitter.feed(piece)
+            self._frames.feed(piece)
+
+    def _refuse_loss(self) -> None:
+        """At the end of the pipe."""
+        if self._frames.is_inside:
+            raise _cut_off()
+        damaged, self._frames.damaged = self._frames.damaged, 0
+        if damaged:
+            raise DeviceError(
+                f"{damaged} of {self._good + damaged} pictures on standard input cannot be decoded",
+                "see whether its writer makes Motion JPEG, and whether anything is lost on the way",
+            )
 
 
 class _Raw:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import re
 import socket
 import threading
 import time
@@ -13,6 +15,8 @@ import pytest
 from hemline.errors import DeviceError
 from hemline.sources import frames_of_camera, open_camera, open_stream
 from hemline.sources import live as live_module
+
+DAMAGED = b"\xff\xd8\xff\xfe\x00\x04no\xff\xd9"  # whole, but without a picture in it
 
 
 def is_grabbed(address: str) -> bool:
@@ -164,3 +168,72 @@ def test_a_password_in_the_address_is_sent(camera):
         next(frames)
     with open_camera(camera.address) as frames, pytest.raises(DeviceError, match="403"):
         next(frames)
+
+
+def test_a_camera_whose_pictures_become_damaged_is_told_with_their_number(camera, monkeypatch):
+    from hemline.sources import http_device
+
+    monkeypatch.setattr(http_device, "WITHOUT_FRAME_S", 0.5)
+    told = []
+    good = camera.pictures
+    with open_camera(camera.address, reopen_s=1.5, tell=told.append) as frames:
+        next(frames)
+        camera.pictures = [DAMAGED]
+        with pytest.raises(DeviceError, match=r"was not back within 1\.5 s") as caught:
+            list(frames)
+    assert re.search(r"gives no more frames, but \d+ damaged pictures, and", caught.value.problem)
+    gone, sum_of_all = told
+    assert re.search(r"gives no more frames, but \d+ damaged pictures; waiting until", gone)
+    assert re.search(r"gave \d+ damaged pictures, which count as no frames", sum_of_all)
+    assert 2 <= camera.connections <= 4  # each was looked at for half a second
+    camera.pictures = good
+    with open_camera(camera.address, tell=told.append) as frames:
+        next(frames)
+    assert len(told) == 2
+
+
+def test_a_camera_that_gives_damaged_pictures_alone_is_told_and_single_ones_are_counted(
+    camera, monkeypatch
+):
+    from hemline.sources import http_device
+
+    monkeypatch.setattr(http_device, "WITHOUT_FRAME_S", 0.5)
+    told = []
+    camera.pictures = [DAMAGED, *camera.pictures]
+    with open_camera(camera.address, tell=told.append) as frames:
+        for _ in range(3):
+            next(frames)
+    assert re.search(r"gave \d+ damaged picture", told[0])
+    assert len(told) == 1
+    for nothing in (DAMAGED, b"no picture"):
+        camera.pictures = [nothing]
+        with (
+            open_camera(camera.address, tell=told.append) as frames,
+            pytest.raises(DeviceError, match="gives no frame that can be decoded"),
+        ):
+            next(frames)
+
+
+def test_a_camera_that_is_not_there_yet_is_waited_for_where_that_is_asked_for(hemline, camera):
+    camera.serving = False
+    told = []
+    with (
+        open_camera(camera.address, reopen_s=0.6, await_first=True, tell=told.append) as frames,
+        pytest.raises(DeviceError, match=r"cannot be opened .* was not there within 0\.6 s"),
+    ):
+        next(frames)
+    assert len(told) == 1
+    threading.Timer(3.0, setattr, (camera, "serving", True)).start()
+    command = ("classify", "--camera", camera.address, "--json", "--max-frames", "2")
+    done = hemline(*command)
+    assert done.returncode == 2  # --reopen is not given
+    done = hemline(*command, "--reopen", "60")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["frame"] for line in done.stdout.splitlines()] == [0, 1]
+    missing, there = done.stderr.splitlines()
+    assert "cannot be opened as a video" in missing
+    assert missing.endswith("; waiting until it is there")
+    assert re.search(r"is there after \d+\.\d s$", there)
+    done = hemline("classify", "--camera", "97", "--reopen", "0.3")
+    assert done.returncode == 2
+    assert "there is no camera /dev/video97, and was not there within 0.3 s" in done.stderr

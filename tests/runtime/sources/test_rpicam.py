@@ -74,7 +74,7 @@ def test_a_program_that_gives_nothing_is_told_with_its_last_words(rpicam, body, 
 def test_a_program_that_hangs_is_told_within_seconds_and_ended_though_it_does_not_want_to(
     rpicam, monkeypatch
 ):
-    monkeypatch.setattr("hemline.sources.rpicam._SILENCE_S", 1.0)
+    monkeypatch.setattr("hemline.sources.rpicam.WITHOUT_FRAME_S", 1.0)
     folder = rpicam("import signal; signal.signal(15, signal.SIG_IGN); time.sleep(60)")
     start = time.monotonic()
     with open_camera("picamera") as frames, pytest.raises(DeviceError, match="gives no frame"):

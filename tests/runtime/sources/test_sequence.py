@@ -128,3 +128,31 @@ def test_options_that_cannot_be_meant_are_refused_before_anything_is_read(hemlin
         assert done.returncode == 2, done.stderr
         assert said in done.stderr
         assert reader.read() == b"unread"
+
+
+DAMAGED = b"\xff\xd8\xff\xfe\x00\x04no\xff\xd9"  # whole, but without a picture in it
+
+
+def test_damaged_pictures_on_a_pipe_are_told_at_the_end(pipe, pictures, hemline, garments):
+    content = b"".join([pictures[0], DAMAGED, *pictures[1:3], DAMAGED])
+    with Sequence("mjpeg", Asked(), pipe(content)) as frames:
+        assert [next(frames).number for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(DeviceError, match="2 of 5 pictures on standard input cannot be"):
+            next(frames)
+    options = {"input": garments[0].read_bytes() + DAMAGED, "text": False, "encoding": None}
+    done = hemline("classify", "-", "--stdin", "mjpeg", "--json", **options)
+    row, error = map(json.loads, done.stdout.splitlines())
+    assert (done.returncode, row["frame"]) == (1, 0)
+    assert "1 of 2 pictures on standard input" in error["error"]
+
+
+def test_a_pipe_with_nothing_but_damaged_pictures_is_not_silent(pipe, pictures, monkeypatch):
+    monkeypatch.setattr("hemline.sources.sequence.WITHOUT_FRAME_S", 0)
+    told = []
+    content = 10_000 * DAMAGED + pictures[0] + 10_000 * DAMAGED  # more than a pipe holds
+    with Sequence("mjpeg", Asked(), pipe(content), tell=told.append) as frames:
+        next(frames)
+        with pytest.raises(DeviceError, match="20000 of 20001 pictures"):
+            next(frames)
+    assert len(told) == 2  # once, and once again after one that could be decoded
+    assert "pictures on standard input none can be decoded" in told[0]

@@ -168,6 +168,7 @@ class Metronome:
     """A camera that gives frames at its own rate, whoever takes them."""
 
     name = "metronome"
+    damaged = 0
 
     def __init__(self, frame: np.ndarray, frames: int, interval_s: float) -> None:
         self._frame, self._left, self._interval_s = frame, frames, interval_s
