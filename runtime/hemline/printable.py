@@ -16,8 +16,10 @@ def printable(text: str) -> str:
     )
 
 
-def without_password(address: str) -> str:
-    """An address such as `rtsp://user:password@host/`, without what stands before the `@`."""
+def public_address(address: str) -> str:
+    """An address such as `rtsp://user:password@host/live?key=…` without what stands before the `@`, and
+    without its query, where cameras take passwords too.
+    """
     scheme, separator, rest = address.partition("://")
     authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}".partition("?")[0]

@@ -50,6 +50,8 @@ def why_closed(device: str) -> tuple[str, str]:
         node = os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except PermissionError:
         return "you may not open it", "sudo usermod -aG video $USER, then log in again"
+    except IsADirectoryError:
+        return "it is a folder", cameras()
     except OSError as error:
         return error.strerror or str(error), "unplug it and plug it in again"
     try:

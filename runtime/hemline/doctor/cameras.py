@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hemline.doctor.finding import Finding, State
 from hemline.doctor.software import answer, probe
+from hemline.printable import public_address
 from hemline.v4l2 import capability
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ def full_name(camera: str) -> str:
     return f"/dev/video{int(camera)}" if camera.isdecimal() else camera
 
 
+def _without_secrets(text: str, camera: str) -> str:
+    """A report may be sent to others: no password of a stream is in it."""
+    return text.replace(camera, public_address(camera)) if "://" in camera else text
+
+
 def commands(found: list[Node]) -> dict[str, list[str]]:
     """What tries whether the cameras give frames; not those that are refused or in use."""
     return {
@@ -150,7 +156,10 @@ def frames_of(name: str, camera: str, ran: Ran, *, needed: bool = False) -> Find
         needed: Whether somebody asked for this camera, so that it must work.
     """
     found = answer(ran)
-    facts = {"camera": camera, **found}
+    name = _without_secrets(name, camera)
+    if "error" in found:
+        found["error"] = _without_secrets(found["error"], camera)
+    facts = {"camera": _without_secrets(camera, camera), **found}
     if "error" in found:
         hint = (
             found.get("hint") or "see who holds it: fuser -v /dev/video*; unplug it and plug it in"

@@ -11,8 +11,10 @@ from hemline.judgement import LabelChange
 from hemline.mqtt.discovery import discovery
 from hemline.mqtt.message import Message, error_topic
 from hemline.mqtt.publisher import Publisher
+from hemline.printable import public_address
 from hemline.sinks.base import Sink, as_json
 from hemline.sources.frames import tell_on_standard_error
+from hemline.sources.listing import STREAM_SCHEMES
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -89,7 +91,7 @@ class MqttSink(Sink):
         """Publish it, if it is time."""
         if not self._is_due(outcome):
             return
-        text = _to_json(as_json(outcome, self._model, self._backend))
+        text = _to_json(as_json(_public(outcome), self._model, self._backend))
         # A file name need not be UTF-8; in JSON `\udcff` is even the right way to write such a byte.
         payload = text.encode(errors="backslashreplace")
         if outcome.answer is None:
@@ -122,3 +124,12 @@ class MqttSink(Sink):
         if is_due:
             self._last_s = now_s
         return is_due
+
+
+def _public(outcome: Outcome) -> Outcome:
+    """The broker gives it to others, and keeps it: no password of a stream is in it."""
+    source = outcome.source
+    if not source.startswith(STREAM_SCHEMES):
+        return outcome
+    shown = public_address(source)
+    return outcome._replace(source=shown, error=outcome.error.replace(source, shown))

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hemline.batch import FrameRate
-from hemline.printable import without_password
+from hemline.printable import public_address
 from hemline.sinks.base import as_json
 from hemline.sources.listing import STREAM_SCHEMES
 
@@ -140,5 +140,5 @@ class State:
 def public_name(source: str) -> str:
     """A source as others may know it: no password and no query of an address, no folder of a file."""
     if source.startswith(STREAM_SCHEMES):
-        return without_password(source).partition("?")[0]  # cameras take passwords there too
+        return public_address(source)
     return os.path.basename(source)

@@ -86,6 +86,26 @@ def test_a_node_that_is_in_use_is_told_with_the_program_and_left_alone(machine):
         process.stdin.close()
 
 
+def test_a_report_has_no_password_of_a_camera(hemline):
+    address = "http://me:swordfish@127.0.0.1:1/live?key=swordfish"
+    for options in ([], ["--json"]):
+        done = hemline("doctor", "--camera", address, *options)
+        assert done.returncode == 1
+        assert "camera http://127.0.0.1:1/live gives no frame" in done.stdout
+        assert "swordfish" not in done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize(
+    ("path", "why"), [("/etc/passwd", "it is no camera"), ("/etc", "it is a folder")]
+)
+def test_what_is_no_camera_is_called_that(machine, about, path, why):
+    (found,) = about(examine(machine(), [path]), "camera")
+    assert found.state == "fail"
+    assert why in found.what
+    assert "unplug" not in found.mend
+
+
 @pytest.fixture
 def nobody():
     """For a while, a user who may open no file of others; and a folder that everybody may look into."""

@@ -88,6 +88,17 @@ def test_the_payload_is_what_json_prints_whatever_files_are_called(published, su
     assert json.loads(error) == {"source": "b.jpg", "error": "b.jpg is cut off"}
 
 
+def test_no_password_of_a_stream_is_published(published, subscriber):
+    answer = Classification("Bag", 0.75, [("Bag", 0.75)], Latency(0.5, 0.25, 0.8))
+    source = "rtsp://me:swordfish@cam.local/live?key=swordfish"
+    got = published(
+        Outcome(source, None, answer), Outcome(source, None, None, f"{source} gives no frame")
+    )
+    assert [one["source"] for one in got] == ["rtsp://cam.local/live"]
+    (error,) = subscriber.on("garments/error")
+    assert json.loads(error)["error"] == "rtsp://cam.local/live gives no frame"
+
+
 def test_home_assistant_finds_the_sensor_its_states_and_where_they_come(
     published, subscriber, card
 ):
