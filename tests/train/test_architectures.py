@@ -3,8 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hemline_train.architectures import build_network
-from hemline_train.config import RECIPES
+from hemline_train.architectures import (
+    DenseDesign,
+    ResidualDesign,
+    build_design,
+    build_network,
+    multiply_accumulates,
+)
+from hemline_train.recipes import RECIPES
 
 PAPER = [
     # layer, output of one image, parameters (I. Venkatesh, 2025)
@@ -39,11 +45,48 @@ def test_the_optimized_network_has_one_dropout_before_the_last_layer_and_is_else
     assert layers("optimized") == [*PAPER[:-1], ("Dropout", (128,), 0), PAPER[-1]]
 
 
-@pytest.mark.parametrize("arch", RECIPES)
-def test_each_network_has_the_papers_98442_parameters_and_its_own_name(arch: str) -> None:
+@pytest.mark.parametrize("arch", ["initial", "optimized"])
+def test_the_papers_networks_have_98442_parameters(arch: str) -> None:
+    assert build_network(arch, 10).count_params() == 98_442
+
+
+@pytest.mark.parametrize("arch", ["resnet", "densenet"])
+def test_residual_and_dense_network_keep_within_the_papers_parameters_and_20_million_products(
+    arch: str,
+) -> None:
     model = build_network(arch, 10)
-    assert model.count_params() == 98_442
+    assert 80_000 < model.count_params() <= 98_442
+    assert multiply_accumulates(model) <= 20_000_000
+
+
+@pytest.mark.parametrize("arch", RECIPES)
+def test_each_network_has_its_own_name_and_named_layers(arch: str) -> None:
+    model = build_network(arch, 10)
     assert model.name == arch
+    names = [layer.name for layer in model.layers]
+    assert names == [layer.name for layer in build_network(arch, 10).layers]
+
+
+def test_multiply_accumulates_of_the_papers_network_are_as_counted_by_hand() -> None:
+    by_hand = 784 * 9 * 16 + 196 * 9 * 16 * 32 + 49 * 9 * 32 * 64 + 576 * 128 + 128 * 10
+    assert multiply_accumulates(build_network("initial", 10)) == by_hand
+
+
+def test_each_residual_stage_but_the_first_halves_the_picture() -> None:
+    model = build_design(ResidualDesign(4, (4, 8, 16), (1, 2, 1)), (28, 28, 1), 5, "small")
+    shapes = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
+    assert shapes["stage_1_block_1"] == (28, 28, 4)
+    assert shapes["stage_2_block_2"] == (14, 14, 8)
+    assert shapes["stage_3_block_1"] == (7, 7, 16)
+    assert model.output_shape == (None, 5)
+
+
+def test_each_dense_block_adds_its_growth_and_each_transition_halves() -> None:
+    model = build_design(DenseDesign(8, 4, 2, (2, 1)), (28, 28, 1), 5, "small")
+    shapes = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
+    assert shapes["stage_1_block_2"] == (28, 28, 16)
+    assert shapes["transition_1_pooling"] == (14, 14, 8)
+    assert shapes["stage_2_block_1"] == (14, 14, 12)
 
 
 def test_convolutions_are_three_by_three_with_relu_and_the_answer_is_logits() -> None:

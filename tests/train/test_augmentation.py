@@ -1,17 +1,32 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hemline_train._tensorflow import tf
-from hemline_train.augmentation import augment
+from hemline_train.augmentation import augment, erase, mix
+from hemline_train.recipes import Augmentation
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (300, 28, 28, 1), dtype=np.uint8)
 
 
 def augmented(images: NDArray[np.uint8], seed: tuple[int, int] = (5, 6)) -> NDArray[np.uint8]:
-    result: NDArray[np.uint8] = augment(tf.constant(images), tf.constant(seed, tf.int32)).numpy()
+    recipe = Augmentation(flip=True, max_shift_px=2)
+    result: NDArray[np.uint8] = augment(tf.constant(images), seed_of(*seed), recipe).numpy()
     return result
+
+
+def seed_of(*numbers: int) -> Any:
+    return tf.constant(numbers, tf.int32)
+
+
+def rectangle(changed: NDArray[np.bool_]) -> tuple[int, int]:
+    """Height and width of what changed, which must be a whole rectangle."""
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    assert changed[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+    return len(rows), len(columns)
 
 
 def variants(image: NDArray[np.uint8]) -> dict[tuple[bool, int, int], bytes]:
@@ -45,3 +60,34 @@ def test_shape_and_type_stay() -> None:
     result = augmented(IMAGES[:7])
     assert result.shape == (7, 28, 28, 1)
     assert result.dtype == np.uint8
+
+
+def test_no_augmentation_leaves_images_as_they_are() -> None:
+    assert np.array_equal(augment(tf.constant(IMAGES), seed_of(1, 2), Augmentation()), IMAGES)
+
+
+def test_erasing_fills_one_rectangle_in_the_share_of_the_images_that_was_asked_for() -> None:
+    black = np.zeros_like(IMAGES)
+    erased = erase(tf.constant(black), seed_of(3, 4), 0.5).numpy()[..., 0]
+    touched = [image for image in erased if image.any()]
+    assert 110 < len(touched) < 190
+    for image in touched:
+        rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+        assert len(rows) * len(columns) <= 0.40 * 28 * 28
+        inside = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        assert (inside > 0).mean() > 0.8  # noise of 0 to 255
+    assert len({image.tobytes() for image in touched}) == len(touched)
+
+
+def test_mixing_puts_a_rectangle_of_the_next_image_in_and_tells_what_was_kept() -> None:
+    images = np.arange(200, dtype=np.uint8)[:, None, None, None] * np.ones((1, 28, 28, 1), np.uint8)
+    mixed, kept = mix(tf.constant(images), seed_of(3, 4), 0.5)
+    touched = 0
+    for number, (image, share) in enumerate(zip(mixed.numpy()[..., 0], kept.numpy(), strict=True)):
+        changed = image != number
+        assert share == np.float32(1) - np.float32(changed.mean())
+        if changed.any():
+            touched += 1
+            assert set(image[changed]) == {(number + 1) % 200}
+            rectangle(changed)
+    assert 70 < touched < 130

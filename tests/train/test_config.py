@@ -6,21 +6,23 @@ from typing import Any
 import pytest
 
 from hemline.errors import UserError
-from hemline_train.config import RECIPES, TrainingConfig
+from hemline_train.config import TrainingConfig
+from hemline_train.recipes import RECIPES, Augmentation
 
 
 def test_the_initial_recipe_is_the_papers() -> None:
     config = TrainingConfig.recommended("initial")
     assert (config.epochs, config.batch_size, config.patience) == (20, 32, 0)
     assert config.learning_rate == 0.001
-    assert not config.augment
+    assert config.augmentation == Augmentation()
     assert RECIPES["initial"].dropout == 0
 
 
 def test_the_optimized_recipe_has_augmentation_dropout_and_early_stopping() -> None:
     config = TrainingConfig.recommended()
     assert config.arch == "optimized"
-    assert config.augment
+    assert config.augmentation.flip
+    assert config.augmentation.max_shift_px == 2
     assert RECIPES["optimized"].dropout > 0
     assert config.patience > 0
 
@@ -46,6 +48,7 @@ def test_what_is_given_goes_before_what_is_recommended() -> None:
         ({"learning_rate": 0.0}, "learning rate is 0.0"),
         ({"learning_rate": float("nan")}, "learning rate is nan"),
         ({"learning_rate": float("inf")}, "learning rate is inf"),
+        ({"with_validation": True}, "patience of 8 goes with no training on the validation"),
     ],
 )
 def test_a_value_out_of_range_is_refused_in_words(change: dict[str, Any], said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -245,3 +246,63 @@ def test_a_killed_process_is_resumed_to_the_bits_of_an_uninterrupted_one(
     resumed = resume(folder, report=silent)
     assert resumed.model_path.read_bytes() == whole.model_path.read_bytes()
     assert log_without_seconds(folder) == log_without_seconds(whole.folder)
+
+
+def test_a_residual_run_resumes_bit_by_bit_with_its_schedule_and_averaged_weights(
+    shapes: Path, tmp_path: Path
+) -> None:
+    whole = train(config(shapes, tmp_path / "whole", arch="resnet", epochs=2), silent)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(
+            config(shapes, tmp_path, arch="resnet", epochs=2),
+            stop_after(1, RuntimeError("power cut")),
+        )
+    resumed = resume(tmp_path / "resnet-1", report=silent)
+    assert resumed.model_path.read_bytes() == whole.model_path.read_bytes()
+    assert log_without_seconds(resumed.folder) == log_without_seconds(whole.folder)
+
+
+def test_the_validation_images_are_trained_on_where_asked_for_and_then_judge_nothing(
+    shapes: Path, tmp_path: Path
+) -> None:
+    settings = config(shapes, tmp_path, arch="initial", epochs=1, with_validation=True)
+    result = train(settings, silent)
+    assert set(result.scores) == {"train", "test"}
+    assert result.card.training["trained_with_validation"] is True
+    assert log_without_seconds(result.folder)[1][3:5] == ["", ""]
+    without = train(config(shapes, tmp_path, arch="initial", epochs=1), silent)
+    assert "trained_with_validation" not in without.card.training
+    assert without.model_path.read_bytes() != result.model_path.read_bytes()
+
+
+def test_training_on_all_images_needs_a_test_split(shapes: Path, tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        shutil.copytree(shapes / split, tmp_path / "data" / split)
+    settings = config(tmp_path / "data", tmp_path, arch="initial", with_validation=True)
+    with pytest.raises(UserError, match="no test split"):
+        train(settings, silent)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_teacher_is_learnt_from_and_named_in_the_card(
+    shapes: Path, tmp_path: Path, finished: TrainingResult
+) -> None:
+    taught = train(
+        config(shapes, tmp_path, epochs=1, teachers=[finished.model_path]),
+        silent,
+    )
+    alone = train(config(shapes, tmp_path, epochs=1), silent)
+    assert taught.model_path.read_bytes() != alone.model_path.read_bytes()
+    digest = hashlib.sha256(finished.model_path.read_bytes()).hexdigest()
+    assert taught.card.training["teachers"] == [{"name": "model.keras", "sha256": digest}]
+
+
+def test_a_teacher_of_other_classes_is_refused(
+    shapes: Path, tmp_path: Path, finished: TrainingResult
+) -> None:
+    for split in ("train", "validation", "test"):
+        shutil.copytree(shapes / split, tmp_path / "data" / split)
+        (tmp_path / "data" / split / "blob").rename(tmp_path / "data" / split / "lump")
+    with pytest.raises(UserError, match=r"the teacher .* knows blob"):
+        train(config(tmp_path / "data", tmp_path, teachers=[finished.model_path]), silent)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from hemline.cli.command import DONE, INTERRUPTED, Command
 from hemline.errors import UserError
 from hemline.extras import require
-from hemline_train.config import BEST_BY_TEXT, RECIPES, Settings, TrainingConfig
+from hemline_train.config import BEST_BY_TEXT, Settings, TrainingConfig
 from hemline_train.qat_config import QatConfig
+from hemline_train.recipes import RECIPES
 
 if TYPE_CHECKING:
     from hemline_train.evaluation import Score
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--learning-rate",
         type=float,
         metavar="X",
-        help="of Adam (default: 0.001, 0.0001 with --qat)",
+        help="the highest of the schedule (default: 0.001 with Adam, 0.1 with SGD, 0.0001 with --qat)",
     )
     parser.add_argument(
         "--seed",
@@ -62,6 +63,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="the run's own folder is made in here (default: runs)",
+    )
+    parser.add_argument(
+        "--teacher",
+        dest="teachers",
+        action="append",
+        metavar="MODEL.keras",
+        help="learn from the answers of this trained network too (distillation); give it again for more, "
+        "whose answers are averaged",
+    )
+    parser.add_argument(
+        "--with-validation",
+        action="store_true",
+        help="train on the validation images too: for the last run, when nothing is to be chosen any more",
     )
     parser.add_argument(
         "--qat",
@@ -133,17 +147,21 @@ def _rows(kind: str, scores: dict[str, Score]) -> list[str]:
 
 def _config(arguments: argparse.Namespace) -> Settings | None:
     """The settings of a new run, or None to resume one."""
-    names = "arch data epochs batch_size patience learning_rate seed out qat".split()
+    names = (
+        "arch data epochs batch_size patience learning_rate seed out teachers with_validation qat"
+    ).split()
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if "resume" not in arguments and "qat" in given:
-        if "arch" in given:
-            raise UserError(
-                "--qat goes with no --arch", "the network is that of the model; leave --arch out"
-            )
+        for name in ("arch", "teachers", "with_validation"):
+            if name in given:
+                raise UserError(
+                    f"--qat goes with no {_option(name)}",
+                    "the network is that of the model, and it is trained on as it is; leave that out",
+                )
         return QatConfig.recommended(given.pop("qat"), **given)
     if "resume" not in arguments:
         return TrainingConfig.recommended(**given)
-    others = [f"--{name.replace('_', '-')}" for name in given if name != "data"]
+    others = [_option(name) for name in given if name != "data"]
     if others:
         raise UserError(
             f"--resume goes with no {', '.join(others)}",
@@ -151,6 +169,10 @@ def _config(arguments: argparse.Namespace) -> Settings | None:
             "when the data has moved",
         )
     return None
+
+
+def _option(name: str) -> str:
+    return "--teacher" if name == "teachers" else f"--{name.replace('_', '-')}"
 
 
 def _default(text: str, field: str) -> str:

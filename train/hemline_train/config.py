@@ -1,14 +1,16 @@
-"""What can be set about a training run, and what each architecture recommends."""
+"""What can be set about a training run."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from hemline.card import InputSpec
 from hemline.errors import UserError
+from hemline_train.recipes import RECIPES, Augmentation, Optimization
 
 ARGUMENTS = "arguments.json"  # in the folder of a run: its settings
 MAX_SEED = 2**32 - 1  # what Keras takes
@@ -17,54 +19,6 @@ BestBy = Literal["validation_loss", "validation_accuracy"]
 BEST_BY_TEXT: dict[BestBy, str] = {
     "validation_loss": "lowest validation loss",
     "validation_accuracy": "highest validation accuracy",
-}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained by default.
-
-    Attributes:
-        summary: One line for the help text.
-        input: What its input is, and how a picture becomes it.
-        augment: Whether training images are mirrored and shifted.
-        dropout: Share of the last hidden layer that is dropped in training; 0 for no such layer.
-        epochs: At most so many.
-        batch_size: Images per step.
-        patience: Epochs without a better validation loss after which training ends and the best
-            weights are restored; 0 trains all epochs and keeps the last weights.
-    """
-
-    summary: str
-    input: InputSpec
-    augment: bool
-    dropout: float
-    epochs: int
-    batch_size: int
-    patience: int
-
-
-_PAPER_INPUT = InputSpec((28, 28), "gray", "pad", "light-on-dark")
-
-RECIPES = {
-    "initial": Recipe(
-        "the paper's network with no measure against overfitting",
-        _PAPER_INPUT,
-        augment=False,
-        dropout=0.0,
-        epochs=20,
-        batch_size=32,
-        patience=0,
-    ),
-    "optimized": Recipe(
-        "the same with augmentation, dropout and early stopping",
-        _PAPER_INPUT,
-        augment=True,
-        dropout=0.4,
-        epochs=60,
-        batch_size=64,
-        patience=8,
-    ),
 }
 
 
@@ -77,7 +31,7 @@ class Settings:
         epochs: At most so many, from 1.
         batch_size: Images per step, from 1.
         patience: See `Recipe.patience`.
-        learning_rate: Of Adam, above 0.
+        learning_rate: The highest of the schedule, above 0.
         seed: From 0 to 2**32 - 1. The same seed gives the same weights, bit by bit, on the same
             machine with the same versions.
         out: The folder that the run's own folder is made in.
@@ -122,9 +76,24 @@ class Settings:
         raise NotImplementedError
 
     @property
-    def augment(self) -> bool:
-        """Whether training images are mirrored and shifted."""
+    def augmentation(self) -> Augmentation:
+        """What is done to training images."""
         raise NotImplementedError
+
+    @property
+    def optimization(self) -> Optimization:
+        """How the weights are changed, at the run's own learning rate."""
+        return Optimization(learning_rate=self.learning_rate)
+
+    @property
+    def label_smoothing(self) -> float:
+        """Share of the target that is spread over all classes."""
+        return 0.0
+
+    @property
+    def all_images(self) -> bool:
+        """Whether the images of the validation split are trained on too."""
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,12 +104,18 @@ class TrainingConfig(Settings):
 
     Attributes:
         arch: A key of `RECIPES`.
+        teachers: `.keras` files of trained networks with the same classes and the same input, from
+            whose answers the network learns (`hemline_train.distillation`).
+        with_validation: Train on the images of the validation split too: for the last run, when
+            nothing is to be chosen any more. There is no early stopping then.
 
     Raises:
         UserError: A value is out of range.
     """
 
     arch: str
+    teachers: tuple[str, ...] = ()
+    with_validation: bool = False
 
     def __post_init__(self) -> None:
         if self.arch not in RECIPES:
@@ -148,6 +123,13 @@ class TrainingConfig(Settings):
                 f"there is no architecture {self.arch!r}", f"choose one of: {', '.join(RECIPES)}"
             )
         super().__post_init__()
+        object.__setattr__(self, "teachers", tuple(str(path) for path in self.teachers))
+        if self.with_validation and self.patience:
+            raise UserError(
+                f"a patience of {self.patience} goes with no training on the validation images",
+                "without them nothing says when to stop: give --patience 0, and the number of "
+                "--epochs that proved good",
+            )
 
     @classmethod
     def recommended(
@@ -158,9 +140,11 @@ class TrainingConfig(Settings):
         epochs: int | None = None,
         batch_size: int | None = None,
         patience: int | None = None,
-        learning_rate: float = 0.001,
+        learning_rate: float | None = None,
         seed: int = 0,
         out: str | Path = "runs",
+        teachers: Iterable[str | Path] = (),
+        with_validation: bool = False,
     ) -> TrainingConfig:
         """The configuration that `arch` recommends, with changes.
 
@@ -174,9 +158,13 @@ class TrainingConfig(Settings):
             epochs=recipe.epochs if epochs is None else epochs,
             batch_size=recipe.batch_size if batch_size is None else batch_size,
             patience=recipe.patience if patience is None else patience,
-            learning_rate=learning_rate,
+            learning_rate=(
+                recipe.optimization.learning_rate if learning_rate is None else learning_rate
+            ),
             seed=seed,
             out=Path(out),
+            teachers=tuple(str(path) for path in teachers),
+            with_validation=with_validation,
         )
 
     @property
@@ -190,9 +178,24 @@ class TrainingConfig(Settings):
         return RECIPES[self.arch].input
 
     @property
-    def augment(self) -> bool:
+    def augmentation(self) -> Augmentation:
         """As the architecture asks for."""
-        return RECIPES[self.arch].augment
+        return RECIPES[self.arch].augmentation
+
+    @property
+    def optimization(self) -> Optimization:
+        """As the architecture asks for."""
+        return replace(RECIPES[self.arch].optimization, learning_rate=self.learning_rate)
+
+    @property
+    def label_smoothing(self) -> float:
+        """As the architecture asks for."""
+        return RECIPES[self.arch].label_smoothing
+
+    @property
+    def all_images(self) -> bool:
+        """See `with_validation`."""
+        return self.with_validation
 
 
 def _whole(what: str, value: object, low: int, high: int) -> None:

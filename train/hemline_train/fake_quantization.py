@@ -72,6 +72,17 @@ class FakeQuantizedNetwork:
         return shape
 
     @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """(None, classes)."""
+        shape: tuple[int | None, ...] = self._model.output_shape
+        return shape
+
+    @property
+    def weights(self) -> list[Any]:
+        """The variables of the model, and the ranges."""
+        return [*self._model.weights, self._table, self._step]
+
+    @property
     def layers(self) -> list[Any]:
         """The layers of the model."""
         layers: list[Any] = self._model.layers

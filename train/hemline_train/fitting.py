@@ -19,10 +19,19 @@ from numpy.typing import NDArray
 from hemline.errors import UserError
 from hemline.progress import progress
 from hemline_train._tensorflow import keras, tf
-from hemline_train.augmentation import augment
+from hemline_train.augmentation import augment, mix
 from hemline_train.config import BestBy, Settings
+from hemline_train.distillation import TEACHER_SHARE, TEMPERATURE, Teacher
 from hemline_train.evaluation import Forward, score_logits
-from hemline_train.images import Images
+from hemline_train.images import EpochImages, Images
+from hemline_train.losses import GroupLoss, distillation_loss, right_answers
+from hemline_train.optimization import (
+    WeightAverage,
+    averaging_decay,
+    learning_rate,
+    make_optimizer,
+    with_decay,
+)
 
 Arrays = tuple[NDArray[Any], ...]
 
@@ -35,7 +44,8 @@ class EpochLog:
         epoch: From 1.
         training_accuracy: Over the epoch, while the weights change, augmented and with dropout.
         training_loss: Likewise; cross-entropy in nats.
-        validation_accuracy: After the epoch, on the images as they are.
+        validation_accuracy: After the epoch, on the images as they are, with the weights that would be
+            kept; None where the validation images are trained on.
         validation_loss: Likewise.
         seconds: What the epoch took, validation included.
     """
@@ -43,8 +53,8 @@ class EpochLog:
     epoch: int
     training_accuracy: float
     training_loss: float
-    validation_accuracy: float
-    validation_loss: float
+    validation_accuracy: float | None
+    validation_loss: float | None
     seconds: float
 
 
@@ -57,17 +67,29 @@ class FitState:
         weights: Of the network after the last of them.
         optimizer: Variables of the optimizer.
         best_weights: Of the best epoch.
+        averaged: The moving average of the weights; empty where the recipe has none.
     """
 
     log: tuple[EpochLog, ...]
     weights: Arrays
     optimizer: Arrays
     best_weights: Arrays
+    averaged: Arrays = ()
+
+    @property
+    def kept(self) -> Arrays:
+        """The weights to keep if this epoch is the last."""
+        return self.averaged or self.weights
 
     def best_epoch(self, config: Settings) -> int:
-        """The best epoch as `config.best_by` says, the first of equals; 0 before any."""
+        """The best epoch as `config.best_by` says, the first of equals; 0 before any.
+
+        Where nothing is validated it is the last.
+        """
         if not self.log:
             return 0
+        if self.log[-1].validation_loss is None:
+            return len(self.log)
         return min(self.log, key=_ORDERS[config.best_by]).epoch
 
     def is_over(self, config: Settings) -> bool:
@@ -80,7 +102,7 @@ class FitState:
 # The best epoch comes first.
 _ORDERS: dict[BestBy, Callable[[EpochLog], Any]] = {
     "validation_loss": lambda row: row.validation_loss,
-    "validation_accuracy": lambda row: (-row.validation_accuracy, row.validation_loss),
+    "validation_accuracy": lambda row: (-(row.validation_accuracy or 0.0), row.validation_loss),
 }
 
 
@@ -96,6 +118,14 @@ class Network(Protocol):
         """Keras layers, among them those that drop values in training."""
 
     trainable_variables: list[Any]
+
+    @property
+    def weights(self) -> list[Any]:
+        """All variables that an answer depends on."""
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """(None, classes)."""
 
     def get_weights(self) -> list[NDArray[Any]]:
         """All that an answer depends on."""
@@ -114,7 +144,10 @@ class Fitting:
         model: Its weights are changed.
         config: Settings of the run.
         train: Training images.
-        validation: Validation images.
+        validation: Validation images; None where they are trained on.
+        groups: bool, (groups, classes): which classes are right for a target of the training images; by
+            default a target is a class.
+        teacher: From pixels to logits, of what the network is to learn from.
         also: From pixels to logits with the same weights in another way; its loss is added to that of
             the network.
     """
@@ -123,29 +156,44 @@ class Fitting:
         self,
         model: Network,
         config: Settings,
-        train: Images,
-        validation: Images,
+        train: EpochImages,
+        validation: Images | None,
+        groups: NDArray[np.bool_] | None = None,
+        teacher: Teacher | None = None,
         also: Callable[[Any], Any] | None = None,
     ) -> None:
         self.model = model
         self._also = also
+        self._teacher = teacher
         self._config = config
         self._train = train
         self._validation = validation
-        self._optimizer = keras.optimizers.Adam(config.learning_rate)
-        self._optimizer.build(model.trainable_variables)
+        self._optimizer = make_optimizer(config.optimization, model.trainable_variables)
+        self._average = None
+        if config.optimization.averaging:
+            self._average = WeightAverage(model.weights)
         self._forward = Forward(model)
-        self._pixels = tf.constant(train.pixels)
-        self._targets = tf.constant(train.targets)
+        classes = int(model.output_shape[-1] or 0)
+        self._groups = np.identity(classes) > 0 if groups is None else groups
+        self._loss = GroupLoss(self._groups, config.label_smoothing)
+        self._loaded = train.of_epoch(1)
+        self._pixels = tf.Variable(self._loaded.pixels, trainable=False)
+        self._targets = tf.Variable(self._loaded.targets, trainable=False)
         # The signature keeps the shorter last batch from tracing a second graph.
         self._step = tf.function(
             self._traced_step,
-            input_signature=(tf.TensorSpec((None,), tf.int64), tf.TensorSpec((2,), tf.int32)),
+            input_signature=(
+                tf.TensorSpec((None,), tf.int64),
+                tf.TensorSpec((2,), tf.int32),
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((), tf.float32),
+            ),
         )
 
     def start(self) -> FitState:
         """The state before the first epoch."""
-        return FitState((), self._weights(), self._optimizer_arrays(), self._weights())
+        averaged = self._average.arrays() if self._average else ()
+        return FitState((), self._weights(), self._optimizer_arrays(), self._weights(), averaged)
 
     def run(self, state: FitState, after_epoch: Callable[[FitState], None]) -> FitState:
         """Train from `state` until it is over, and leave the weights to keep in the model.
@@ -160,11 +208,12 @@ class Fitting:
         self.model.set_weights(state.weights)
         for variable, value in zip(self._optimizer.variables, state.optimizer, strict=True):
             variable.assign(value)
+        if self._average:
+            self._average.restore(state.averaged)
         while not state.is_over(self._config):
             state = self._epoch(state)
             after_epoch(state)
-        kept = state.best_weights if self._config.patience else state.weights
-        self.model.set_weights(kept)
+        self.model.set_weights(state.best_weights if self._config.patience else state.kept)
         self._seed_dropout(0)  # the saved file must not depend on where a run was resumed
         return state
 
@@ -172,59 +221,95 @@ class Fitting:
         epoch = len(state.log) + 1
         started = time.perf_counter()
         accuracy, loss = self._train_epoch(epoch)
-        logits = self._forward(self._validation.pixels)
-        score = score_logits(logits, self._validation.targets)
-        if not (math.isfinite(loss) and math.isfinite(score.loss)):
+        state = replace(
+            state,
+            weights=self._weights(),
+            optimizer=self._optimizer_arrays(),
+            averaged=self._average.arrays() if self._average else (),
+        )
+        validated = self._validate(state)
+        if not (math.isfinite(loss) and math.isfinite(validated[1] or 0.0)):
             raise UserError(
                 f"training diverged in epoch {epoch}: the loss is no longer a number",
                 f"the learning rate {self._config.learning_rate} is too high: lower it with "
                 "--learning-rate",
             )
         seconds = round(time.perf_counter() - started, 2)
-        row = EpochLog(epoch, accuracy, loss, score.accuracy, score.loss, seconds)
-        weights = self._weights()
         state = replace(
-            state, log=(*state.log, row), weights=weights, optimizer=self._optimizer_arrays()
+            state, log=(*state.log, EpochLog(epoch, accuracy, loss, *validated, seconds))
         )
-        return (
-            replace(state, best_weights=weights)
-            if state.best_epoch(self._config) == epoch
-            else state
-        )
+        is_best = state.best_epoch(self._config) == epoch
+        return replace(state, best_weights=state.kept) if is_best else state
+
+    def _validate(self, state: FitState) -> tuple[float | None, float | None]:
+        """Accuracy and loss of the weights that would be kept."""
+        if self._validation is None:
+            return None, None
+        if state.averaged:
+            self.model.set_weights(state.averaged)
+        score = score_logits(self._forward(self._validation.pixels), self._validation.targets)
+        if state.averaged:
+            self.model.set_weights(state.weights)
+        return score.accuracy, score.loss
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         """Accuracy and mean loss over the epoch."""
         count, size = len(self._train), self._config.batch_size
         order = np.random.default_rng(self._draws(epoch, "order")).permutation(count)
+        starts = range(0, count, size)
         seeds = np.random.default_rng(self._draws(epoch, "augmentation")).integers(
-            0, 2**31 - 1, (math.ceil(count / size), 2), dtype=np.int32
+            0, 2**31 - 1, (len(starts), 2), dtype=np.int32
         )
         self._seed_dropout(epoch)
-        starts = range(0, count, size)
+        self._load(self._train.of_epoch(epoch))
+        settings, before = self._config.optimization, (epoch - 1) * len(starts)
         description = f"epoch {epoch}/{self._config.epochs}"
         results = []
-        for step, first in enumerate(progress(starts, description, len(starts), "batch")):
-            results.append(self._step(order[first : first + size], seeds[step]))
+        for number, first in enumerate(progress(starts, description, len(starts), "batch")):
+            step = before + number
+            rate = learning_rate(settings, step, self._config.epochs * len(starts))
+            decay = averaging_decay(settings, step)
+            results.append(self._step(order[first : first + size], seeds[number], rate, decay))
         correct, loss = np.sum([[float(c), float(s)] for c, s in results], axis=0)
         return float(correct / count), float(loss / count)
 
-    def _traced_step(self, indices: Any, seed: Any) -> tuple[Any, Any]:
+    def _load(self, images: Images) -> None:
+        """Hand the images of an epoch to the compiled step."""
+        if images is not self._loaded:  # the same images are not copied again
+            self._pixels.assign(images.pixels)
+            self._targets.assign(images.targets)
+            self._loaded = images
+
+    def _traced_step(self, indices: Any, seed: Any, rate: Any, decay: Any) -> tuple[Any, Any]:
         """One step of the optimizer: how many were right, and the sum of their losses."""
         pixels, targets = tf.gather(self._pixels, indices), tf.gather(self._targets, indices)
-        if self._config.augment:
-            pixels = augment(pixels, seed)
+        augmentation = self._config.augmentation
+        pixels = augment(pixels, seed, augmentation)
+        kept = None
+        if augmentation.mixed:
+            pixels, kept = mix(pixels, seed + (3, 0), augmentation.mixed)
+        pixels = tf.cast(pixels, tf.float32)
         with tf.GradientTape() as tape:
-            logits = self.model(tf.cast(pixels, tf.float32), training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            logits = self.model(pixels, training=True)
+            losses = self._loss(logits, targets)
+            if kept is not None:
+                losses = kept * losses + (1 - kept) * self._loss(
+                    logits, tf.roll(targets, -1, axis=0)
+                )
+            if self._teacher is not None:
+                taught = distillation_loss(logits, self._teacher(pixels), TEMPERATURE)
+                losses = (1 - TEACHER_SHARE) * losses + TEACHER_SHARE * taught
             mean = tf.reduce_mean(losses)
             if self._also is not None:
-                others = self._also(tf.cast(pixels, tf.float32))
-                mean += tf.reduce_mean(
-                    tf.nn.sparse_softmax_cross_entropy_with_logits(targets, others)
-                )
+                mean += tf.reduce_mean(self._loss(self._also(pixels), targets))
         variables = self.model.trainable_variables
-        self._optimizer.apply(tape.gradient(mean, variables))
-        correct = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == targets, tf.float32))
+        gradients = tape.gradient(mean, variables)
+        self._optimizer.learning_rate.assign(rate)
+        weight_decay = self._config.optimization.weight_decay
+        self._optimizer.apply(with_decay(gradients, variables, weight_decay))
+        if self._average:
+            self._average.update(decay)
+        correct = tf.reduce_sum(tf.cast(right_answers(logits, targets, self._groups), tf.float32))
         return correct, tf.reduce_sum(losses)
 
     def _seed_dropout(self, epoch: int) -> None:

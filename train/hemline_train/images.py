@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,27 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def of_epoch(self, epoch: int) -> Images:
+        """The same in every epoch (`EpochImages`)."""
+        del epoch
+        return self
+
+    def joined(self, others: Images) -> Images:
+        """These, and the others behind them."""
+        return Images(
+            np.concatenate([self.pixels, others.pixels]),
+            np.concatenate([self.targets, others.targets]),
+        )
+
+
+class EpochImages(Protocol):
+    """Training images that may be others in each epoch, but always as many."""
+
+    def __len__(self) -> int: ...
+
+    def of_epoch(self, epoch: int) -> Images:
+        """The images of an epoch, from 1; for the same epoch the same, whatever was asked for before."""
 
 
 @dataclass(frozen=True)

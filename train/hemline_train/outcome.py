@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +102,15 @@ def make_card(
         )
     assert isinstance(config, TrainingConfig)
     training["arch"] = config.arch
+    if config.teachers:
+        training["teachers"] = [
+            {"name": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
+            for path in config.teachers
+        ]
+    if config.with_validation:
+        training["trained_with_validation"] = (
+            True  # its figure of the validation split tells nothing
+        )
     return ModelCard(
         name=config.name,
         labels=images.labels,

@@ -53,9 +53,15 @@ def draw_curves(
             ms=4,
             label="training, during the epoch",
         )
-        axes.plot(
-            epochs, validation, color=_VALIDATION, marker=marker, ms=4, label="validation, after it"
-        )
+        if None not in validation:  # where its images are trained on, there is none
+            axes.plot(
+                epochs,
+                validation,
+                color=_VALIDATION,
+                marker=marker,
+                ms=4,
+                label="validation, after it",
+            )
         axes.axvline(
             best_epoch,
             color=_MARK,

@@ -12,7 +12,8 @@ from typing import ClassVar
 from hemline.card import InputSpec, ModelCard
 from hemline.errors import CardError, UserError
 from hemline.zipcard import read_zip_card
-from hemline_train.config import ARGUMENTS, RECIPES, BestBy, Settings
+from hemline_train.config import ARGUMENTS, BestBy, Settings
+from hemline_train.recipes import RECIPES, Augmentation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +115,10 @@ class QatConfig(Settings):
         return self.card.input
 
     @property
-    def augment(self) -> bool:
+    def augmentation(self) -> Augmentation:
         """As the architecture that the card names asks for."""
         recipe = RECIPES.get(self.card.training.get("arch", ""))
-        return recipe is not None and recipe.augment
+        return recipe.augmentation if recipe else Augmentation()
 
 
 def _model_of(trained: Path) -> Path:

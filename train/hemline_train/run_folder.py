@@ -25,6 +25,7 @@ from hemline_train.qat_config import QatConfig
 
 ARGUMENTS_FORMAT = 1
 _VERSIONS = "versions.json"
+_STATE_ARRAYS = ("weights", "optimizer", "best_weights", "averaged")  # fields of `FitState`
 _PACKAGES = {"tensorflow": "tensorflow", "keras": "keras", "numpy": "numpy", "opencv": "cv2"}
 
 
@@ -78,7 +79,8 @@ class RunFolder:
         writer.writerow(field.name for field in dataclasses.fields(EpochLog))
         for row in log:
             epoch, *figures, seconds = dataclasses.astuple(row)
-            writer.writerow([epoch, *(f"{figure:.6f}" for figure in figures), f"{seconds:.2f}"])
+            cells = ("" if figure is None else f"{figure:.6f}" for figure in figures)
+            writer.writerow([epoch, *cells, f"{seconds:.2f}"])
         atomic.write_text(self.path / "log.csv", text.getvalue())
 
     def load_progress(self) -> FitState | None:
@@ -92,7 +94,7 @@ class RunFolder:
         try:
             with np.load(self.checkpoint, allow_pickle=False) as file:
                 log = tuple(EpochLog(*row) for row in json.loads(str(file["log"])))
-                groups = [_group(file, name) for name in ("weights", "optimizer", "best_weights")]
+                groups = [_group(file, name) for name in _STATE_ARRAYS]
             return FitState(log, *groups)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise UserError(
@@ -196,12 +198,11 @@ def versions() -> dict[str, str]:
 
 
 def _named_arrays(state: FitState) -> dict[str, Any]:
-    groups = {
-        "weights": state.weights,
-        "optimizer": state.optimizer,
-        "best_weights": state.best_weights,
+    return {
+        f"{name}_{i}": array
+        for name in _STATE_ARRAYS
+        for i, array in enumerate(getattr(state, name))
     }
-    return {f"{name}_{i}": array for name, group in groups.items() for i, array in enumerate(group)}
 
 
 def _group(file: Any, name: str) -> Arrays:

@@ -13,9 +13,10 @@ from hemline.errors import UserError
 from hemline_train._tensorflow import make_deterministic
 from hemline_train.architectures import build_network
 from hemline_train.config import Settings, TrainingConfig
+from hemline_train.distillation import Teacher, load_teachers
 from hemline_train.evaluation import Forward, score_logits
 from hemline_train.fitting import EpochLog, FitState, Fitting
-from hemline_train.images import TrainingImages, load_images
+from hemline_train.images import Images, TrainingImages, load_images
 from hemline_train.model_file import save_model
 from hemline_train.outcome import Scores, TrainingResult, make_card, write_evaluation
 from hemline_train.qat import QatSubject
@@ -58,9 +59,16 @@ def train(config: Settings, report: Report = report_to_stderr) -> TrainingResult
         TrainingInterrupted: Ctrl-C; `resume` continues the run.
     """
     images = load_images(config.data, config.input, config.batch_size)
+    if config.all_images and images.evaluation_split == "validation":
+        raise UserError(
+            f"{config.data} has no test split, so once the validation images are trained on nothing "
+            "tells how good the network is",
+            "leave --with-validation out, or give the data set a test split",
+        )
+    teacher = _teacher(config, images)
     folder = new_run_folder(config, images.sha256)
     report(f"run folder {folder.path}")
-    return _run(config, images, folder, None, report)
+    return _run(config, images, teacher, folder, None, report)
 
 
 def resume(
@@ -91,12 +99,13 @@ def resume(
     report(f"run folder {run_folder.path}, resumed after epoch {done}")
     if run_folder.has_other_versions():
         report("note: it was begun with other versions, the last digits may differ: versions.json")
-    return _run(config, images, run_folder, state, report)
+    return _run(config, images, _teacher(config, images), run_folder, state, report)
 
 
 def _run(
     config: Settings,
     images: TrainingImages,
+    teacher: Teacher | None,
     folder: RunFolder,
     state: FitState | None,
     report: Report,
@@ -106,14 +115,14 @@ def _run(
         subject = _subject(config, images)
         before: Scores = {}
         if isinstance(subject, QatSubject):
-            before = _scores(subject.network, images)
+            before = _scores(subject.network, config, images)
             accuracy = before["validation"].accuracy
             report(f"validation accuracy as int8 before this training: {accuracy:.4f}")
         fitting = Fitting(
             subject.network,
             config,
-            images.splits["train"],
-            images.splits["validation"],
+            *_images_to_fit(config, images),
+            teacher=teacher,
             also=subject.float_network if isinstance(subject, QatSubject) else None,
         )
 
@@ -151,11 +160,24 @@ def _subject(config: Settings, images: TrainingImages) -> _FloatSubject | QatSub
     return _FloatSubject(build_network(config.arch, len(images.labels)))
 
 
-def _scores(network: Any, images: TrainingImages) -> Scores:
+def _images_to_fit(config: Settings, images: TrainingImages) -> tuple[Images, Images | None]:
+    """What is trained on and what is validated on."""
+    train, validation = images.splits["train"], images.splits["validation"]
+    return (train.joined(validation), None) if config.all_images else (train, validation)
+
+
+def _teacher(config: Settings, images: TrainingImages) -> Teacher | None:
+    teachers = config.teachers if isinstance(config, TrainingConfig) else ()
+    return load_teachers(teachers, images, config.input) if teachers else None
+
+
+def _scores(network: Any, config: Settings, images: TrainingImages) -> Scores:
+    """Of each split; of the validation images only where they were not trained on."""
     forward = Forward(network)
     return {
         name: score_logits(forward(split.pixels), split.targets)
         for name, split in images.splits.items()
+        if not (config.all_images and name == "validation")
     }
 
 
@@ -168,11 +190,11 @@ def _finish(
     state: FitState,
 ) -> TrainingResult:
     """Evaluate once, and write what belongs to the model; the model itself comes last."""
-    scores = _scores(subject.float_network, images)
+    scores = _scores(subject.float_network, config, images)
     int8_scores: Scores = {}
     ranges: tuple[dict[str, Any], ...] = ()
     if isinstance(subject, QatSubject):
-        int8_scores, ranges = _scores(subject.network, images), subject.card_entry()
+        int8_scores, ranges = _scores(subject.network, config, images), subject.card_entry()
     parameters = subject.model.count_params()
     card = make_card(config, images, state, parameters, scores, int8_scores, ranges)
     result = TrainingResult(
@@ -199,12 +221,16 @@ def _epoch_line(log: tuple[EpochLog, ...], config: Settings) -> str:
     row = log[-1]
     seconds_left = (config.epochs - row.epoch) * sum(r.seconds for r in log) / len(log)
     at_most = "at most " if config.patience else ""
+    validated = ""
+    if row.validation_loss is not None:
+        validated = (
+            f"  validation accuracy {row.validation_accuracy:.4f}  loss {row.validation_loss:.4f}"
+        )
     left = f"  {at_most}{_duration(seconds_left)} left" if row.epoch < config.epochs else ""
     return (
         f"epoch {row.epoch:>{len(str(config.epochs))}}/{config.epochs}"
         f"  accuracy {row.training_accuracy:.4f}  loss {row.training_loss:.4f}"
-        f"  validation accuracy {row.validation_accuracy:.4f}  loss {row.validation_loss:.4f}"
-        f"  {row.seconds:.1f} s{left}"
+        f"{validated}  {row.seconds:.1f} s{left}"
     )
 
 

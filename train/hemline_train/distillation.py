@@ -1,0 +1,67 @@
+"""Teachers: trained networks from whose answers another one learns.
+
+The teacher sees the very pixels that the network sees, shifted, mirrored and mixed alike, and answers anew
+in each epoch: a consistent teacher (Beyer et al., 2022, arXiv:2106.05237).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hemline.card import InputSpec
+from hemline.errors import UserError
+from hemline_convert.float_tflite import pixels_to_logits
+from hemline_convert.keras_source import KerasSource, open_keras
+from hemline_train._tensorflow import tf
+from hemline_train.images import TrainingImages
+
+Teacher = Callable[[Any], Any]  # from pixels to logits
+
+TEACHER_SHARE = 0.9  # of the loss; the rest is that of the classes
+TEMPERATURE = 2.0
+
+
+def load_teachers(paths: Sequence[str], images: TrainingImages, spec: InputSpec) -> Teacher:
+    """From float32 pixels of 0–255 to the logits of all teachers together: the mean of their chances.
+
+    Args:
+        paths: `.keras` files with cards, at least one.
+        images: What the network is trained on.
+        spec: Input of the network.
+
+    Raises:
+        UserError: A file cannot be read, or has other classes or another input.
+        CardError: A file has no card.
+    """
+    sources = [open_keras(Path(path)) for path in paths]
+    for path, source in zip(paths, sources, strict=True):
+        _must_fit(path, source, images, spec)
+    teachers = [pixels_to_logits(source) for source in sources]
+
+    def logits(pixels: Any) -> Any:
+        chances = [tf.nn.softmax(teacher(pixels)) for teacher in teachers]
+        mean = tf.add_n(chances) / len(chances)
+        return tf.stop_gradient(tf.math.log(tf.maximum(mean, 1e-12)))
+
+    return logits
+
+
+def _must_fit(
+    path: str,
+    source: KerasSource,
+    images: TrainingImages,
+    spec: InputSpec,
+) -> None:
+    if source.card.labels != images.labels:
+        raise UserError(
+            f"the teacher {path} knows {', '.join(source.card.labels)}; the data {images.name} has "
+            f"{', '.join(images.labels)}",
+            "give a teacher that was trained on the same classes, in the same order",
+        )
+    if source.card.input != spec:
+        raise UserError(
+            f"the teacher {path} takes {source.card.input}, the network {spec}",
+            "give a teacher with the same input",
+        )

@@ -1,0 +1,144 @@
+"""What each architecture recommends: its input, and how it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hemline.card import InputSpec
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to the pictures of a step before the network sees them, on their own pixels.
+
+    Attributes:
+        flip: Mirror every second picture, on average.
+        max_shift_px: Shift each by up to so many pixels to each side.
+        erased: Share of the pictures in which a rectangle is filled with noise (random erasing,
+            Zhong et al., 2017, arXiv:1708.04896).
+        mixed: Share of the pictures in which a rectangle is that of another picture, whose class then
+            counts by its area (CutMix, Yun et al., 2019, arXiv:1905.04899).
+    """
+
+    flip: bool = False
+    max_shift_px: int = 0
+    erased: float = 0.0
+    mixed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How the weights are changed.
+
+    Attributes:
+        optimizer: `adam`, or `sgd` with Nesterov momentum of 0.9.
+        learning_rate: The highest of the schedule.
+        schedule: `constant`; or `one-cycle`, which rises for the first `warm_up` of all steps and then
+            falls to almost nothing, both as half a cosine (Smith and Topin, 2017, arXiv:1708.07120).
+        warm_up: Share of the steps in which the rate rises.
+        weight_decay: Pulls kernels, not biases or batch normalization, towards zero: this times the
+            kernel is added to its gradient.
+        averaging: The weights that are kept are a moving average over the steps with this decay; 0
+            keeps those of the last step.
+    """
+
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 0.001
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    warm_up: float = 0.2
+    weight_decay: float = 0.0
+    averaging: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained by default.
+
+    Attributes:
+        summary: One line for the help text.
+        input: What its input is, and how a picture becomes it.
+        augmentation: Of training images.
+        optimization: Optimizer, schedule, averaging.
+        dropout: Share of the last hidden layer that is dropped in training; 0 for no such layer.
+        label_smoothing: Share of the target that is spread over all classes.
+        epochs: At most so many.
+        batch_size: Images per step.
+        patience: Epochs without a better validation loss after which training ends and the best
+            weights are restored; 0 trains all epochs and keeps the last weights.
+    """
+
+    summary: str
+    input: InputSpec
+    augmentation: Augmentation
+    optimization: Optimization
+    dropout: float
+    label_smoothing: float
+    epochs: int
+    batch_size: int
+    patience: int
+
+
+_GARMENT_ON_BLACK = InputSpec((28, 28), "gray", "pad", "light-on-dark")  # as in Fashion-MNIST
+
+# Of the residual and dense networks, which are trained long, in one falling sweep.
+_LONG = Optimization("sgd", 0.1, "one-cycle", weight_decay=3e-4, averaging=0.998)
+_STRONG = Augmentation(flip=True, max_shift_px=2, erased=0.25)
+
+RECIPES = {
+    "initial": Recipe(
+        "the paper's network with no measure against overfitting",
+        _GARMENT_ON_BLACK,
+        Augmentation(),
+        Optimization(),
+        dropout=0.0,
+        label_smoothing=0.0,
+        epochs=20,
+        batch_size=32,
+        patience=0,
+    ),
+    "optimized": Recipe(
+        "the same with augmentation, dropout and early stopping",
+        _GARMENT_ON_BLACK,
+        Augmentation(flip=True, max_shift_px=2),
+        Optimization(),
+        dropout=0.4,
+        label_smoothing=0.0,
+        epochs=60,
+        batch_size=64,
+        patience=8,
+    ),
+    "resnet": Recipe(
+        "a residual network of nine convolutions",
+        _GARMENT_ON_BLACK,
+        _STRONG,
+        _LONG,
+        dropout=0.0,
+        label_smoothing=0.05,
+        epochs=60,
+        batch_size=128,
+        patience=0,
+    ),
+    "densenet": Recipe(
+        "a densely connected network with bottlenecks",
+        _GARMENT_ON_BLACK,
+        _STRONG,
+        _LONG,
+        dropout=0.0,
+        label_smoothing=0.05,
+        epochs=60,
+        batch_size=128,
+        patience=0,
+    ),
+    "teacher": Recipe(
+        "a wide residual network, for others to be distilled from; too large for the edge",
+        _GARMENT_ON_BLACK,
+        Augmentation(flip=True, max_shift_px=2, erased=0.5),
+        Optimization("sgd", 0.1, "one-cycle", weight_decay=5e-4, averaging=0.998),
+        dropout=0.0,
+        label_smoothing=0.05,
+        epochs=40,
+        batch_size=128,
+        patience=0,
+    ),
+}
