@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hemline.card import InputSpec, ModelCard
+from hemline.classifier import UNKNOWN, named
+from hemline.scores import softmax
+from hemline_train.wardrobe.classes import LABELS, group_matrix
+from hemline_train.wardrobe.score import (
+    Share,
+    auroc,
+    confidences,
+    fit_temperature,
+    fit_threshold,
+    garment_score,
+    group_loss,
+)
+
+MATRIX = group_matrix()
+SHOES = 13
+
+
+def one_hot(*labels: str, height: float = 5.0) -> np.ndarray:
+    logits = np.zeros((len(labels), 13), np.float32)
+    logits[np.arange(len(labels)), [LABELS.index(label) for label in labels]] = height
+    return logits
+
+
+def test_shoes_are_right_by_any_kind_of_shoe() -> None:
+    logits = one_hot("sandal", "sneaker", "ankle boot", "bag", "hat")
+    groups = np.array([SHOES, SHOES, SHOES, SHOES, LABELS.index("hat")])
+    score = garment_score(logits, groups, MATRIX)
+    assert (score.top1.hits, score.top1.of) == (4, 5)
+    assert score.recalls() == {LABELS.index("hat"): Share(1, 1), SHOES: Share(3, 4)}
+    assert score.macro_recall == pytest.approx((1 + 0.75) / 2)
+    assert score.confusion[SHOES, LABELS.index("bag")] == 1
+
+
+def test_a_share_has_its_interval() -> None:
+    summary = Share(88, 100).summary()
+    assert (summary["rate"], summary["hits"], summary["of"]) == (0.88, 88, 100)
+    assert summary["interval_95"] == pytest.approx([0.802, 0.930], abs=0.001)
+    assert Share(0, 0).summary()["rate"] is None
+
+
+def test_the_group_loss_is_that_of_the_sum_of_the_probabilities() -> None:
+    logits = np.zeros((1, 13))
+    assert group_loss(logits, np.array([0]), MATRIX) == pytest.approx(np.log(13))
+    assert group_loss(logits, np.array([SHOES]), MATRIX) == pytest.approx(np.log(13 / 3))
+
+
+def test_the_temperature_that_spoilt_the_logits_is_found() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, (6000, 13))
+    chances = softmax(logits)
+    targets = (chances.cumsum(axis=1) > rng.random((6000, 1))).argmax(axis=1)
+    assert fit_temperature(logits * 3, targets, MATRIX) == pytest.approx(3, rel=0.06)
+    honest = garment_score(logits * 3, targets, MATRIX, 3.0)
+    boasting = garment_score(logits * 3, targets, MATRIX)
+    assert honest.calibration_error < 0.02 < boasting.calibration_error
+
+
+def test_the_calibration_error_is_the_mean_gap_between_confidence_and_truth() -> None:
+    logits = one_hot(*["hat"] * 10, height=20.0)  # quite sure each time
+    targets = np.full(10, LABELS.index("hat"))
+    targets[:3] = 0
+    assert garment_score(logits, targets, MATRIX).calibration_error == pytest.approx(0.3, abs=1e-4)
+
+
+def test_the_threshold_loses_as_many_garments_as_it_may_and_the_runtime_agrees() -> None:
+    logits = np.random.default_rng(2).normal(0, 2, (200, 13)).astype(np.float32)
+    found = confidences(logits, 1.7)
+    threshold = fit_threshold([found])
+    card = ModelCard(
+        "m", LABELS, InputSpec((64, 64)), temperature=1.7, rejection_threshold=threshold
+    )
+    answers = [named(softmax(row, card.temperature), card, 1, threshold)[0] for row in logits]
+    refused = answers.count(UNKNOWN)
+    assert refused == 10  # 5 % of 200
+    assert garment_score(logits, np.zeros(200, int), MATRIX, 1.7).refused(threshold).hits == refused
+
+
+def test_the_threshold_spares_every_kind_of_picture() -> None:
+    sure, unsure = np.linspace(0.9, 1, 100), np.linspace(0.3, 1, 100)
+    assert fit_threshold([sure, unsure]) == fit_threshold([unsure])
+
+
+# garments, frames without one, how likely the first is the surer
+@pytest.mark.parametrize(
+    ("garments", "nothing", "expected"),
+    [
+        ([0.9, 0.8], [0.1, 0.2], 1.0),  # always
+        ([0.1, 0.2], [0.9, 0.8], 0.0),  # never
+        ([0.5, 0.5], [0.5, 0.5], 0.5),  # equals count half
+        ([0.9, 0.4], [0.5, 0.3], 0.75),  # three of four pairs
+    ],
+)
+def test_auroc_counts_pairs(garments: list[float], nothing: list[float], expected: float) -> None:
+    assert auroc(np.array(garments), np.array(nothing)) == pytest.approx(expected)

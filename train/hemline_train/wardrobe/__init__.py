@@ -1,0 +1,24 @@
+"""The recipe of `wardrobe`: pictures to train on, classes, and figures to judge by; no TensorFlow in it.
+
+pictures = EpochPictures(spec, photos, seed=1, fashion=(images, groups))
+pixels, groups = pictures(epoch)
+"""
+
+from __future__ import annotations
+
+from hemline_train.wardrobe.classes import GROUP_NAMES, LABELS, NOTHING, group_matrix, groups_of
+from hemline_train.wardrobe.epochs import EpochPictures, Mix
+from hemline_train.wardrobe.photos import Photos, choosing_split, read_photos
+
+__all__ = [
+    "GROUP_NAMES",
+    "LABELS",
+    "NOTHING",
+    "EpochPictures",
+    "Mix",
+    "Photos",
+    "choosing_split",
+    "group_matrix",
+    "groups_of",
+    "read_photos",
+]
