@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from hemline.card import InputSpec, ModelCard
 from hemline.classifier import UNKNOWN, named
 from hemline.scores import softmax
-from hemline_train.wardrobe.classes import LABELS, group_matrix
+from hemline_train.wardrobe.classes import GROUP_NAMES, LABELS, group_matrix
 from hemline_train.wardrobe.score import (
     Share,
     auroc,
+    auroc_interval,
     confidences,
     fit_temperature,
     fit_threshold,
     garment_score,
     group_loss,
+    nothing_summary,
+    refused,
 )
 
 MATRIX = group_matrix()
@@ -76,9 +81,8 @@ def test_the_threshold_loses_as_many_garments_as_it_may_and_the_runtime_agrees()
         "m", LABELS, InputSpec((64, 64)), temperature=1.7, rejection_threshold=threshold
     )
     answers = [named(softmax(row, card.temperature), card, 1, threshold)[0] for row in logits]
-    refused = answers.count(UNKNOWN)
-    assert refused == 10  # 5 % of 200
-    assert garment_score(logits, np.zeros(200, int), MATRIX, 1.7).refused(threshold).hits == refused
+    assert answers.count(UNKNOWN) == 10  # 5 % of 200
+    assert refused(found, threshold) == Share(10, 200)
 
 
 def test_the_threshold_spares_every_kind_of_picture() -> None:
@@ -98,3 +102,28 @@ def test_the_threshold_spares_every_kind_of_picture() -> None:
 )
 def test_auroc_counts_pairs(garments: list[float], nothing: list[float], expected: float) -> None:
     assert auroc(np.array(garments), np.array(nothing)) == pytest.approx(expected)
+
+
+def test_the_interval_of_the_auroc_holds_the_true_one_nineteen_times_of_twenty() -> None:
+    rng = np.random.default_rng(3)
+    true = 0.921  # P(x > y) of two normal distributions whose means are two apart
+    held = 0
+    for _ in range(200):
+        area = auroc(rng.normal(2, 1, 60), rng.normal(0, 1, 60))
+        low, high = auroc_interval(area, 60, 60)
+        held += low <= true <= high
+    assert held >= 180
+
+
+def test_the_summaries_are_json_with_counts_and_intervals() -> None:
+    logits = one_hot("sandal", "bag", "hat")
+    groups = np.array([SHOES, SHOES, LABELS.index("hat")])
+    score = garment_score(logits, groups, MATRIX)
+    summary = json.loads(json.dumps(score.summary(GROUP_NAMES, 0.5)))
+    assert summary["recalls"]["shoes"]["of"] == 2
+    assert summary["lost"]["hits"] == 0
+    frames = {"face": np.array([0.1, 0.2]), "car": np.array([0.6])}
+    told = json.loads(json.dumps(nothing_summary(score.confidences, frames, 0.5)))
+    assert (told["refused"]["hits"], told["refused"]["of"]) == (2, 3)
+    assert told["auroc"] == 1
+    assert told["kinds"]["car"]["rate"] == 0

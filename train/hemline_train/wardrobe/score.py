@@ -5,7 +5,7 @@ Everything works on logits and groups (`classes`), so that "shoes" is right for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,9 +91,21 @@ class GarmentScore:
         sums = np.bincount(bins, self.confidences, BINS)
         return float(np.abs(hits - sums).sum() / sizes.sum())
 
-    def refused(self, threshold: float) -> Share:
-        """Pictures that the runtime answers with `unknown`."""
-        return Share(int((self.confidences < threshold).sum()), len(self.confidences))
+    def summary(self, names: Sequence[str], threshold: float) -> dict[str, Any]:
+        """The figures for a JSON file.
+
+        Args:
+            names: Of the groups.
+            threshold: A confidence below it is answered with `unknown`.
+        """
+        return {
+            "top1": self.top1.summary(),
+            "macro_recall": round(self.macro_recall, 6),
+            "recalls": {names[g]: share.summary() for g, share in self.recalls().items()},
+            "calibration_error": round(self.calibration_error, 6),
+            "lost": refused(self.confidences, threshold).summary(),
+            "confusion": self.confusion.tolist(),
+        }
 
 
 def garment_score(
@@ -119,6 +131,37 @@ def confidences(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]
     return best
 
 
+def refused(found: NDArray[np.floating], threshold: float) -> Share:
+    """Pictures that the runtime answers with `unknown`, by their confidences."""
+    return Share(int((found < threshold).sum()), len(found))
+
+
+def nothing_summary(
+    garments: NDArray[np.floating], frames: Mapping[str, NDArray[np.floating]], threshold: float
+) -> dict[str, Any]:
+    """How well frames without a garment are told from garments: figures for a JSON file.
+
+    Args:
+        garments: Confidences of pictures of garments.
+        frames: Confidences of frames without a garment, by kind.
+        threshold: A confidence below it is answered with `unknown`.
+    """
+    every = np.concatenate(list(frames.values()))
+    area = auroc(garments, every)
+    low, high = auroc_interval(area, len(garments), len(every))
+    return {
+        "auroc": round(area, 6),
+        "interval_95": [round(low, 6), round(high, 6)],
+        "garments": len(garments),
+        "frames": len(every),
+        "refused": refused(every, threshold).summary(),
+        "kinds": {
+            kind: {"auroc": round(auroc(garments, of), 6), **refused(of, threshold).summary()}
+            for kind, of in frames.items()
+        },
+    }
+
+
 def auroc(garments: NDArray[np.floating], nothing: NDArray[np.floating]) -> float:
     """How likely a garment has a higher confidence than a frame without one; equals count half.
 
@@ -128,6 +171,20 @@ def auroc(garments: NDArray[np.floating], nothing: NDArray[np.floating]) -> floa
     below = np.searchsorted(ordered, garments, "left")
     upto = np.searchsorted(ordered, garments, "right")
     return float((below + upto).mean() / 2 / len(nothing))
+
+
+def auroc_interval(area: float, garments: int, frames: int) -> tuple[float, float]:
+    """95 % interval of an area under the curve, from the numbers of pictures.
+
+    With a = `area`, q = a / (2 − a) and r = 2a² / (1 + a): a ± 1.96·√((a(1 − a) + (garments − 1)(q − a²)
+    + (frames − 1)(r − a²)) / (garments · frames)), kept within 0–1. Hanley and McNeil, "The meaning and use
+    of the area under a receiver operating characteristic curve", 1982.
+    """
+    square = area * area
+    variance = area * (1 - area) + (garments - 1) * (area / (2 - area) - square)
+    variance += (frames - 1) * (2 * square / (1 + area) - square)
+    spread = 1.96 * float(np.sqrt(variance / (garments * frames)))
+    return max(0.0, area - spread), min(1.0, area + spread)
 
 
 def group_loss(logits: Logits, groups: Groups, matrix: Matrix, temperature: float = 1.0) -> float:
