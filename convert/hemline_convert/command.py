@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from hemline.card import Foreground
 from hemline.cli.command import DONE, FAILED, Command
 from hemline.errors import ModelError, UserError
 from hemline.extras import require
@@ -103,7 +104,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     foreign.add_argument("-l", "--labels", type=Path, metavar="FILE", help="a label a line")
     foreign.add_argument("--name", help="name of the model, and stem of the files")
     foreign.add_argument("--input-resize", choices=("pad", "stretch", "crop"))
-    foreign.add_argument("--input-foreground", choices=("as-is", "light-on-dark"))
+    foreign.add_argument("--input-foreground", choices=get_args(Foreground))
     foreign.add_argument("--input-scale", type=float, help="input = scale × (pixel − zero point)")
     foreign.add_argument("--input-zero-point", type=int)
 

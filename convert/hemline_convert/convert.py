@@ -194,6 +194,7 @@ def convert(config: ConversionConfig) -> Conversion:
             files += [path, *_write_report(config.out / card.name, facts)]
         else:
             files.append(path)
+    notes += _no_garment_found_by_others(card, models)
     notes += note_of_left_over(config.out, card, files, has_gate=config.gate is not None)
     return Conversion(tuple(files), card, tuple(notes), verdict, checked)
 
@@ -236,6 +237,16 @@ def _calibration_set(
     exclude = golden.tensors if golden else None
     count = DEFAULT_IMAGES if config.calibration_images is None else config.calibration_images
     return choose_calibration_images(dataset, card.input, count, exclude=exclude)
+
+
+def _no_garment_found_by_others(card: ModelCard, models: Sequence[Path]) -> list[str]:
+    """A note where a file is for a client that prepares pictures itself and cuts nothing out."""
+    for path in models:
+        if path.name.endswith("_mediapipe.tflite") and card.input.foreground == "garment":
+            return [
+                f"{path.name}: MediaPipe cuts no garment out of photos; give it garments on an even ground"
+            ]
+    return []
 
 
 def _poor_set(check: CalibrationCheck | None) -> list[str]:

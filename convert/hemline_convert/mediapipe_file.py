@@ -44,7 +44,7 @@ def mediapipe_tflite(int8: bytes, card: ModelCard) -> bytes:
     graph = model.subgraphs[0]
     if card.input.color == "gray":
         _put_gray_conversion_in_front(model)
-    if card.input.foreground == "light-on-dark":
+    if card.input.foreground != "as-is":  # a garment is looked for in no graph
         put_ground_on_black(model, place=2 if card.input.color == "gray" else 1)
     logits = graph.outputs[0]
     shape = graph.tensors[logits].shape

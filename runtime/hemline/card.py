@@ -18,7 +18,7 @@ CARD_PROPERTY = "hemline_card"  # key among the metadata_props of an .onnx file
 
 Color = Literal["gray", "rgb"]
 Resize = Literal["pad", "stretch", "crop"]
-Foreground = Literal["as-is", "light-on-dark"]
+Foreground = Literal["as-is", "light-on-dark", "garment"]
 Output = Literal["logits", "probabilities"]
 
 # Which kind of value the fields of a card have, in words too, and their names.
@@ -39,7 +39,9 @@ class InputSpec:
         resize: `pad` keeps the aspect and fills up with the colour of the border, `stretch` does
             not keep it, `crop` cuts the centre out.
         foreground: `as-is`, or `light-on-dark`: a picture with a bright border is inverted so that
-            its border becomes black, as the makers of Fashion-MNIST did with their product photos.
+            its border becomes black, as the makers of Fashion-MNIST did with their product photos;
+            or `garment`, for grey input: in a colour photo the garment is looked for and laid on black
+            (`hemline.garment`), every other picture is prepared as by `light-on-dark`.
     """
 
     size_wh: tuple[int, int]
@@ -59,6 +61,11 @@ class InputSpec:
         _one_of("input colour", self.color, Color)
         _one_of("resize rule", self.resize, Resize)
         _one_of("foreground rule", self.foreground, Foreground)
+        if self.foreground == "garment" and self.color != "gray":
+            raise CardError(
+                f"foreground rule is 'garment' and input colour is {self.color!r}",
+                "a garment is cut out for grey input; take color 'gray', or another foreground rule",
+            )
 
     @property
     def channels(self) -> int:

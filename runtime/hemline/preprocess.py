@@ -12,12 +12,16 @@ The rule, which must never differ between two places:
 
 A grey frame that already has the size of the input, on a dark ground, passes through unchanged.
 
+The rule `garment` looks for the garment in a colour photo first (`hemline.garment`); the part of the photo
+that has it, on black, then takes the place of the frame. Every other frame goes the way of `light-on-dark`.
+
 The first halvings of a JPEG file may be done by its decoder, which scales for next to nothing:
 `jpeg_reduction` says how far.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -29,10 +33,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hemline.card import InputSpec
+    from hemline.garment import GarmentFinder
 
 Frame: TypeAlias = "NDArray[np.uint8]"
 
 BRIGHT_BORDER = 127  # a border brighter than the middle of 0–255 counts as a bright ground
+GARMENT_SIDE = (
+    64  # long side of the picture in which a garment is looked for, and the least of a photo
+)
 
 
 class Preprocessor:
@@ -46,6 +54,11 @@ class Preprocessor:
         self.spec = spec
         self._buffers: dict[tuple[int, ...], Frame] = {}
         self._tensor: Frame = np.empty(spec.tensor_shape, np.uint8)
+        self._finder: GarmentFinder | None = None
+        if spec.foreground == "garment":
+            from hemline.garment import GarmentFinder  # most models need none
+
+            self._finder = GarmentFinder()
 
     def __call__(self, frame_bgr: Frame, picture_wh: tuple[int, int] | None = None) -> Frame:
         """Preprocess one frame.
@@ -64,13 +77,28 @@ class Preprocessor:
             ImageError: The frame is empty, not uint8, or of another shape.
         """
         frame = _checked(frame_bgr)
+        garment = self._garment(frame)
+        if garment is not None:
+            frame, picture_wh = garment, None
         content_wh = content_size(self.spec, picture_wh or (frame.shape[1], frame.shape[0]))
         if self.spec.resize == "crop":
             frame = _centre(frame, content_wh)
         image = self._shrunk_and_coloured(frame, content_wh)
-        return self._placed(image)
+        return self._placed(image, is_on_black=garment is not None)
+
+    def _garment(self, frame: Frame) -> Frame | None:
+        """What the card says to cut out of the frame, or None."""
+        if self._finder is None or frame.ndim == 2 or max(frame.shape[:2]) < GARMENT_SIDE:
+            return None
+        size_wh = _garment_size((frame.shape[1], frame.shape[0]))
+        return self._finder.cut_out(self._shrunk(frame, size_wh, lambda image: image))
 
     def _shrunk_and_coloured(self, image: Frame, content_wh: tuple[int, int]) -> Frame:
+        return self._shrunk(image, content_wh, self._coloured)
+
+    def _shrunk(
+        self, image: Frame, content_wh: tuple[int, int], colour: Callable[[Frame], Frame]
+    ) -> Frame:
         width, height = content_wh
         coloured = False
         while image.shape[1] >= 2 * width and image.shape[0] >= 2 * height:
@@ -79,9 +107,9 @@ class Preprocessor:
                 image[: 2 * half_h, : 2 * half_w], (half_w, half_h), cv2.INTER_AREA
             )
             if not coloured:
-                image, coloured = self._coloured(image), True
+                image, coloured = colour(image), True
         if not coloured:
-            image = self._coloured(image)
+            image = colour(image)
         if image.shape[:2] == (height, width):
             return image
         shrinks = image.shape[1] >= width and image.shape[0] >= height
@@ -111,14 +139,17 @@ class Preprocessor:
             buffer = self._buffers[shape] = np.empty(shape[:3], np.uint8)
         return buffer
 
-    def _placed(self, image: Frame) -> Frame:
+    def _placed(self, image: Frame, *, is_on_black: bool) -> Frame:
         """Copy the picture into the middle of the tensor, filled up and inverted as the card says."""
         tensor = self._tensor
         canvas = tensor[0] if image.ndim == 3 else tensor[0, :, :, 0]
         height, width = image.shape[:2]
         fills = (height, width) != canvas.shape[:2]
+        turns_dark = self.spec.foreground != "as-is" and not is_on_black
         border = None
-        if fills or self.spec.foreground == "light-on-dark":
+        if is_on_black:
+            border = np.zeros(image.shape[2:], np.uint8)
+        elif fills or turns_dark:
             border = border_median(image)
         if fills:
             assert border is not None
@@ -127,7 +158,7 @@ class Preprocessor:
             canvas[top : top + height, left : left + width] = image
         else:
             canvas[...] = image
-        if border is not None and self.spec.foreground == "light-on-dark":
+        if border is not None and turns_dark:
             level = int(border.sum()) // border.size
             if level > BRIGHT_BORDER:
                 cv2.LUT(canvas, _inversion(level), canvas)
@@ -150,14 +181,25 @@ def jpeg_reduction(spec: InputSpec, picture_wh: tuple[int, int]) -> int:
     At least twice the size that the picture has inside the input is left, so that an exact average
     follows and the decoder's coarser one cannot be told any more. A decoder that scales by 8 takes
     the mean of each 8×8 block, which the file holds, and skips most of its work (ITU-T T.81, A.3.3).
+
+    Where a garment is looked for, as much is left of that for the picture in which it is looked for.
     """
     width, height = content_size(spec, picture_wh)
+    if spec.foreground == "garment":
+        wide, high = _garment_size(picture_wh)
+        width, height = max(width, wide), max(height, high)
     reduction = 8
     while reduction > 1 and (
         picture_wh[0] // reduction < 2 * width or picture_wh[1] // reduction < 2 * height
     ):
         reduction //= 2
     return reduction
+
+
+def _garment_size(picture_wh: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of the picture in which a garment is looked for."""
+    ratio = GARMENT_SIDE / max(picture_wh)
+    return max(1, round(picture_wh[0] * ratio)), max(1, round(picture_wh[1] * ratio))
 
 
 def border_median(image: Frame) -> Frame:

@@ -74,7 +74,7 @@ def test_the_tensor_shape_is_height_before_width():
         ("input", {"size_wh": 28}, "cannot be read"),  # not a pair
         ("input", {"size_wh": [28, 28], "color": "grey"}, "gray, rgb"),  # British spelling
         ("input", {"size_wh": [28, 28], "resize": "fit"}, "pad, stretch, crop"),
-        ("input", {"size_wh": [28, 28], "foreground": "dark"}, "as-is, light-on-dark"),
+        ("input", {"size_wh": [28, 28], "foreground": "dark"}, "as-is, light-on-dark, garment"),
     ],
 )
 def test_a_card_that_cannot_be_meant_is_refused_in_words(field, value, said):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from hemline.batch import MAX_WORKERS, default_workers
-from hemline.card import InputSpec, ModelCard, Normalization
+from hemline.card import Foreground, InputSpec, ModelCard, Normalization
 from hemline.classifier import Classifier
 from hemline.cli.command import DONE, FAILED, Command, loading
 from hemline.cli.output import add_arguments, check, printing_sink, watching_sinks
@@ -63,9 +63,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     foreign.add_argument("-l", "--labels", metavar="FILE", help="text file with a label a line")
     foreign.add_argument("--input-color", choices=("gray", "rgb"), help="what the model takes")
     foreign.add_argument("--input-resize", choices=("pad", "stretch", "crop"), help="default: pad")
-    foreign.add_argument(
-        "--input-foreground", choices=("as-is", "light-on-dark"), help="default: as-is"
-    )
+    foreign.add_argument("--input-foreground", choices=get_args(Foreground), help="default: as-is")
     foreign.add_argument(
         "--input-scale",
         type=float,

@@ -32,7 +32,11 @@ _RESIZE = {
     "stretch": "stretched",
     "crop": "its centre cut out",
 }
-_FOREGROUND = {"as-is": "", "light-on-dark": "inverted where the border is bright"}
+_FOREGROUND = {
+    "as-is": "",
+    "light-on-dark": "inverted where the border is bright",
+    "garment": "in a colour photo the garment alone on black, else inverted where the border is bright",
+}
 
 
 def text_of(inspection: Inspection) -> str:

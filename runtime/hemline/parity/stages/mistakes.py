@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline._opencv import cv2
-from hemline.card import InputSpec, Resize
+from hemline.card import Foreground, InputSpec, Resize
 from hemline.preprocess import Frame, Preprocessor
 
 if TYPE_CHECKING:
@@ -200,24 +200,28 @@ def _grey_in_three(image: Frame, _: str) -> Frame:
     return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
+_GROUNDS: dict[Foreground, str] = {
+    "as-is": "a bright ground left bright",
+    "light-on-dark": "a bright ground made dark",
+    "garment": "the garment cut out of a photo",
+}
+
+
 def _grounds(spec: InputSpec) -> list[tuple[str, Callable[[InputSpec], InputSpec]]]:
     found: list[tuple[str, Callable[[InputSpec], InputSpec]]] = [("", lambda own: own)]
-    if spec.foreground == "light-on-dark":
-        found.append(
-            (
-                "a bright ground left bright ('as-is' for 'light-on-dark')",
-                lambda own: replace(own, foreground="as-is"),
-            )
-        )
-    else:
-        found.append(
-            (
-                "a bright ground made dark ('light-on-dark' for 'as-is')",
-                lambda own: replace(own, foreground="light-on-dark"),
-            )
-        )
+    for rule, words in _GROUNDS.items():
+        if rule == spec.foreground or (rule == "garment" and spec.color != "gray"):
+            continue
+        if spec.foreground == "garment":
+            words = f"{words}, and no garment cut out"
+        told = f"{words} ({rule!r} for {spec.foreground!r})"
+        found.append((told, partial(_with_ground, rule)))
     found.append(("inverted (255 − pixel)", lambda own: own))
     return found
+
+
+def _with_ground(rule: Foreground, spec: InputSpec) -> InputSpec:
+    return replace(spec, foreground=rule)
 
 
 def _layouts() -> list[tuple[str, Callable[[_Pixels], _Pixels]]]:
