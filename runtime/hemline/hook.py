@@ -28,13 +28,14 @@ class Hook:
     """Runs a command for an event: without a shell, one at a time, each within a time-out.
 
     The command finds the event in its environment: `HEMLINE_LABEL`, `HEMLINE_CONFIDENCE`,
-    `HEMLINE_SOURCE` and `HEMLINE_FRAME`. What it prints goes to standard error. While one runs, the newest
-    event waits and older ones that wait are left out, so a slow command is at most one event behind.
+    `HEMLINE_SOURCE` and `HEMLINE_FRAME`, beside all that hemline itself was started with. What it prints
+    goes to standard error. While one runs, the newest event waits. Of a camera older ones that wait are left
+    out and counted, so a slow command is at most one event behind. Files wait for the command.
 
     Args:
         command: Program and arguments, quoted as in a shell; nothing in it is replaced.
         timeout_s: A run that takes longer is killed, with all that it started.
-        tell: Takes messages: that a run failed, once until one succeeds again.
+        tell: Takes messages: that a run failed, once until one succeeds again; how many were left out.
 
     Raises:
         UserError: There is no such program, or the command cannot be split into words.
@@ -56,6 +57,7 @@ class Hook:
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._abandoned = False
+        self._left_out = 0
         self._told = ""
         self._thread = threading.Thread(target=self._work, name="runs --exec", daemon=True)
         self._thread.start()
@@ -72,9 +74,13 @@ class Hook:
         self.close(finish=kind is None)
 
     def event(self, outcome: Outcome) -> None:
-        """Have the command run for an outcome with an answer."""
+        """Have the command run for an outcome with an answer.
+
+        Returns at once for a frame that came as it happened; for one of a file, when no other waits any more.
+        """
         answer = outcome.answer
         assert answer is not None
+        is_live = outcome.timed is not None and outcome.timed.wall_s is not None
         values = {
             "HEMLINE_LABEL": answer.label,
             "HEMLINE_CONFIDENCE": f"{answer.confidence:.6f}",
@@ -82,28 +88,37 @@ class Hook:
             "HEMLINE_FRAME": "" if outcome.frame is None else str(outcome.frame),
         }
         with self._changed:
+            if not is_live:
+                self._changed.wait_for(lambda: self._waiting is None)
+            self._left_out += self._waiting is not None
             self._waiting = {name: value.replace("\0", "") for name, value in values.items()}
-            self._changed.notify()
+            self._changed.notify_all()
 
     def close(self, *, finish: bool = True) -> None:
         """Let what runs and what waits finish within its time-out; or else end it now."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         try:
             if finish:
                 self._thread.join()
         finally:  # also where somebody presses Ctrl-C meanwhile
             with self._changed:
+                self._left_out += self._waiting is not None
                 self._abandoned, self._waiting = True, None
                 _kill(self._process)
             self._thread.join()
+            left_out, self._left_out = self._left_out, 0
+            if left_out:
+                labels = "1 new label was" if left_out == 1 else f"{left_out} new labels were"
+                self._tell(f"--exec: {labels} left out, since {self._words[0]} still ran")
 
     def _work(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting is not None or self._closed)
                 values, self._waiting = self._waiting, None
+                self._changed.notify_all()
                 if values is None:
                     return
                 problem = self._start(values)

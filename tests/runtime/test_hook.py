@@ -7,17 +7,21 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hemline.batch import Outcome
 from hemline.classifier import Classification, Latency
 from hemline.errors import UserError
 from hemline.hook import Hook
+from hemline.sources.frames import TimedFrame
 
 
-def event(label: str, number: int = 7) -> Outcome:
+def event(label: str, number: int = 7, *, live: bool = True) -> Outcome:
     answer = Classification(label, 0.75, [(label, 0.75)], Latency(0, 0, 0))
-    return Outcome("camera 0", number, answer)
+    frame = np.zeros((4, 4, 3), np.uint8)
+    timed = TimedFrame(frame, number, 0.0, 0.0, 1.8e9 if live else None, 0)
+    return Outcome("camera 0", number, answer, "", timed)
 
 
 @pytest.fixture
@@ -54,14 +58,16 @@ def test_the_event_is_in_the_environment_and_no_shell_reads_the_command(script, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["event.py", "seen"]
 
 
+LOGGING = (
+    "label = os.environ['HEMLINE_LABEL']\n"
+    "open('log', 'a').write(label + ' begins\\n'); time.sleep(0.5)\n"
+    "open('log', 'a').write(label + ' ends\\n')"
+)
+
+
 def test_one_runs_at_a_time_and_only_the_newest_waits(script, tmp_path):
-    command = script(
-        "label = os.environ['HEMLINE_LABEL']\n"
-        "open('log', 'a').write(label + ' begins\\n'); time.sleep(0.5)\n"
-        "open('log', 'a').write(label + ' ends\\n')"
-    )
-    log = tmp_path / "log"
-    with Hook(command) as hook:
+    log, told = tmp_path / "log", []
+    with Hook(script(LOGGING), tell=told.append) as hook:
         hook.event(event("a"))
         wait_until(log.exists)
         start = time.monotonic()
@@ -69,6 +75,27 @@ def test_one_runs_at_a_time_and_only_the_newest_waits(script, tmp_path):
             hook.event(event(label))
         assert time.monotonic() - start < 0.2  # the camera is not held up
     assert log.read_text().split("\n")[:-1] == ["a begins", "a ends", "f begins", "f ends"]
+    assert told == [f"--exec: 4 new labels were left out, since {sys.executable} still ran"]
+
+
+def test_a_file_waits_for_the_command_and_no_label_is_left_out(script, tmp_path):
+    told: list[str] = []
+    with Hook(script(LOGGING), tell=told.append) as hook:
+        for label in "abcd":
+            hook.event(event(label, live=False))
+    begun = [line[0] for line in (tmp_path / "log").read_text().splitlines() if "begins" in line]
+    assert begun == ["a", "b", "c", "d"]
+    assert told == []
+
+
+def test_what_waits_when_the_program_is_interrupted_is_counted_too(script, tmp_path):
+    told: list[str] = []
+    with contextlib.suppress(KeyboardInterrupt), Hook(script(LOGGING), tell=told.append) as hook:
+        hook.event(event("a"))
+        wait_until((tmp_path / "log").exists)
+        hook.event(event("b"))
+        raise KeyboardInterrupt
+    assert told == [f"--exec: 1 new label was left out, since {sys.executable} still ran"]
 
 
 def test_a_failure_is_told_once_and_survived(script):

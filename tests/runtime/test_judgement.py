@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import cv2
 import numpy as np
@@ -148,6 +149,22 @@ def test_the_command_shows_only_changes_and_smoothing_leaves_the_odd_frame_out(h
     smoothed = changes("--smooth", "0.4", "--hysteresis", "0.1")
     assert [label for _, label in smoothed] == ["Bag", "Trouser"]
     assert smoothed[1][0] > 11
+
+
+def test_the_command_is_run_for_every_change_of_a_film_and_its_failure_changes_no_exit_code(
+    hemline, film, tmp_path
+):
+    script = tmp_path / "event.py"
+    script.write_text(
+        "import os, time\ntime.sleep(0.3)\n"
+        f"open({str(tmp_path / 'log')!r}, 'a').write(os.environ['HEMLINE_FRAME'] + ' ')\n"
+        "raise SystemExit(7)\n"
+    )
+    done = hemline("classify", film, "--exec", f"{sys.executable} {script}")
+    assert (tmp_path / "log").read_text() == "0 5 6 11 "
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == 1
+    assert "failed with exit code 7 (label Bag)" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -223,10 +223,17 @@ def test_a_camera_that_is_not_there_yet_is_waited_for_where_that_is_asked_for(he
     ):
         next(frames)
     assert len(told) == 1
-    threading.Timer(3.0, setattr, (camera, "serving", True)).start()
     command = ("classify", "--camera", camera.address, "--json", "--max-frames", "2")
-    done = hemline(*command)
-    assert done.returncode == 2  # --reopen is not given
+    assert hemline(*command).returncode == 2  # --reopen is not given
+    before = camera.connections
+
+    def serve_when_it_was_looked_for() -> None:
+        while camera.connections == before:
+            time.sleep(0.02)
+        time.sleep(0.1)  # that connection is hung up
+        camera.serving = True
+
+    threading.Thread(target=serve_when_it_was_looked_for, daemon=True).start()
     done = hemline(*command, "--reopen", "60")
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["frame"] for line in done.stdout.splitlines()] == [0, 1]
