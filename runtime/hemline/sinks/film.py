@@ -30,7 +30,6 @@ _MOST_LIVE_FPS = 60.0
 _LEFT_FREE_BYTES = (
     16 << 20
 )  # OpenCV does not tell of a full disk, and the end of a film needs some space
-_LOOK_EVERY = 25  # frames
 _LONGEST_GAP_S = 2.0  # a camera that was gone does not leave a still picture for that time
 
 
@@ -168,13 +167,26 @@ class _Film:
             self._begin()
 
     def finish(self) -> tuple[Path, int]:
-        """Close the file, see that it is whole, and give it its name; which, and how many frames."""
+        """Close the file, see that it is whole, and give it its name; which, and how many frames.
+
+        Where a part cannot be played, because another program has filled the disk, the rest has its name too.
+        """
         with self._stack:
             if self._writer is None:
                 self._begin()
             assert self._writer is not None
             self._writer.release()
-            self._refuse_broken()
+            playable = self._playable()
+            if not playable:
+                raise UserError(
+                    f"cannot write {self._path}: its {self._written} frames cannot be read again",
+                    "see whether the disk is full; nothing was left half-written",
+                )
+        if playable < self._written:
+            raise UserError(
+                f"cannot write all of {self._path}: {playable} of its {self._written} frames can be played",
+                "see whether the disk is full",
+            )
         return self._path, self._written
 
     def _has_measured(self) -> bool:
@@ -209,12 +221,8 @@ class _Film:
         for _ in range(times):
             self._writer.write(frame)
             self._written += 1
-            if self._written % _LOOK_EVERY == 0:
-                self._look()
-
-    def _look(self) -> None:
-        self.size = self._temporary.stat().st_size
-        self._refuse_full_disk()
+            self.size = self._temporary.stat().st_size
+            self._refuse_full_disk()
 
     def _refuse_full_disk(self) -> None:
         free = os.statvfs(self._path.parent)
@@ -222,17 +230,20 @@ class _Film:
             with atomic.explaining_os_errors(self._path):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _refuse_broken(self) -> None:
-        """OpenCV's writer tells of no error; so see whether a reader finds the last frame."""
+    def _playable(self) -> int:
+        """How many frames a reader finds: OpenCV's writer tells of no error."""
         capture = cv2.VideoCapture(str(self._temporary))
         capture.set(cv2.CAP_PROP_POS_FRAMES, self._written - 1)
         good, _ = capture.read()
         capture.release()
-        if not good:
-            raise UserError(
-                f"cannot write {self._path}: its {self._written} frames cannot be read again",
-                "see whether the disk is full; nothing was left half-written",
-            )
+        if good:
+            return self._written
+        capture.open(str(self._temporary))
+        count = 0
+        while count < self._written and capture.read()[0]:
+            count += 1
+        capture.release()
+        return count
 
 
 def _rate(times_s: list[float], most: float) -> float:
