@@ -44,6 +44,11 @@ _UNSUPPORTED = (
     (4, b"ftypmif1", "a HEIF photo"),
     (0, b"PK\x03\x04", "a zip archive"),
 )
+_SOUNDS = (
+    *((0, magic) for magic in (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"fLaC", b"OggS")),
+    (8, b"WAVE"),
+    (4, b"ftypM4A"),
+)
 
 
 def read_image(path: str | os.PathLike[str]) -> Frame:
@@ -273,6 +278,8 @@ def _unreadable(content: bytes, name: str) -> ImageError:
     for at, magic, kind in _UNSUPPORTED:
         if content[at : at + len(magic)] == magic:
             return ImageError(f"{name} is {kind}, which is not read", "save it as JPEG or PNG")
+    if any(content[at : at + len(magic)] == magic for at, magic in _SOUNDS):
+        return ImageError(f"{name} is sound, not a picture", "give a JPEG, PNG, WebP, … file")
     head = content[:512]
     if all(byte >= 9 for byte in head):
         return ImageError(f"{name} is text, not a picture", "give a JPEG, PNG, WebP, … file")

@@ -445,3 +445,11 @@ def test_a_jpeg_that_is_too_large_is_refused_before_it_is_reduced():
     content[at + 5 : at + 9] = struct.pack(">HH", 60_000, 60_000)
     with pytest.raises(ImageError, match="too large: more than 200 megapixels"):
         decode_for(bytes(content), "photo.jpg", GRAY)
+
+
+@pytest.mark.parametrize("head", [b"ID3\4", b"\xff\xfb\x90", b"OggS", b"RIFF\0\0\0\0WAVE", b"fLaC"])
+def test_sound_is_told_as_sound(tmp_path, head):
+    path = tmp_path / "sound.mp3"
+    path.write_bytes(head + bytes(100))
+    with pytest.raises(ImageError, match="is sound, not a picture"):
+        read_image(path)

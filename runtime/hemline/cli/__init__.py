@@ -108,9 +108,11 @@ class _Parser(argparse.ArgumentParser):
     """Tells of a wrong option as hemline tells of all mistakes, without the whole usage above it."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(
-            message, f"see: {self.prog} --help; a name that begins with - is written ./-name"
-        )
+        hint = f"see: {self.prog} --help; a name that begins with - is written ./-name"
+        if message.startswith("argument --") and message.endswith("expected one argument"):
+            option = message.removeprefix("argument ").partition(":")[0]
+            hint += f", and a value {option}=-value"
+        raise UserError(message, hint)
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from _thread import RLock  # `threading` would take 2 ms of each start
 from typing import TYPE_CHECKING, TextIO
 
 from hemline.batch import FrameRate
@@ -40,17 +41,23 @@ class TextSink(PrintingSink):
     def __init__(self, out: TextIO, model: str, backend: str) -> None:
         super().__init__(out, model, backend)
         self._changing = out.isatty()
-        self._line_is_open = False
+        self._line = ""  # that is open, and will change
+        self._lock = RLock()  # what is told comes from other threads too
         self._rate = FrameRate()
 
     def write(self, outcome: Outcome) -> None:
         """Errors go to standard error, since people read the answers from standard output."""
+        with self._lock:
+            self._write(outcome)
+
+    def _write(self, outcome: Outcome) -> None:
         if outcome.answer is None:
             self._end_line()
             print(f"error: {_one_line(outcome.error)}", file=sys.stderr, flush=True)
             return
         text = _one_line(self._text(outcome))
         if outcome.frame is None or not self._changing:
+            self._end_line()
             self._out.write(text + "\n")
             if outcome.frame is not None:
                 self._out.flush()
@@ -59,25 +66,34 @@ class TextSink(PrintingSink):
 
         width = shutil.get_terminal_size().columns - 1
         text = f"{text}  {self._rate.tick():.0f} frames/s"
-        self._out.write("\r" + text[:width].ljust(width))
-        self._out.flush()
-        self._line_is_open = True
+        self._line = text[:width].ljust(width)
+        self._draw(self._line)
 
     def tell(self, message: str) -> None:
-        """Below the changing line, not across it."""
-        self._end_line()
-        self._out.flush()
-        super().tell(message)
+        """Where the changing line was, which goes on below."""
+        with self._lock:
+            if not self._line:
+                super().tell(message)
+                return
+            self._draw(" " * len(self._line) + "\r")
+            super().tell(message)
+            self._draw(self._line)
 
     def close(self) -> None:
         """End the changing line, if there is one."""
-        self._end_line()
-        super().close()
+        with self._lock:
+            self._end_line()
+            super().close()
+
+    def _draw(self, line: str) -> None:
+        self._out.write("\r" + line)
+        self._out.flush()
 
     def _end_line(self) -> None:
-        if self._line_is_open:
+        if self._line:
             self._out.write("\n")
-            self._line_is_open = False
+            self._out.flush()
+            self._line = ""
 
     def _text(self, outcome: Outcome) -> str:
         answer = outcome.answer

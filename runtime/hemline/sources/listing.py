@@ -56,7 +56,20 @@ def _expand_one(argument: str) -> list[Source]:
         return [Source(argument, _kind(argument))]
     if any(sign in argument for sign in "*?["):
         return _matches(argument)
-    return [Source(argument, "nothing", f"{argument}: there is no such file or folder")]
+    return [Source(argument, "nothing", _why_not_there(argument))]
+
+
+def _why_not_there(argument: str) -> str:
+    if not argument:
+        return "an empty name is given, and there is no such file or folder; name one"
+    if os.path.islink(argument):
+        return f"{argument} is a link to nothing: there is no {os.path.realpath(argument)}"
+    problem = f"{argument}: there is no such file or folder"
+    if argument.startswith("file://"):
+        from urllib.parse import unquote, urlsplit
+
+        return f"{problem}; give the path alone: {unquote(urlsplit(argument).path)}"
+    return problem
 
 
 def _matches(pattern: str) -> list[Source]:

@@ -36,16 +36,18 @@ class Video(FrameSource):
     def __init__(self, name: str) -> None:
         self.name = name
         self._is_file = not name.startswith(STREAM_SCHEMES)
-        if name.startswith(STREAM_SCHEMES):
-            self._capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, FFMPEG_TIMEOUTS)
-        else:
+        if self._is_file:
             self._capture = cv2.VideoCapture(name)
+        else:
+            self._capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, FFMPEG_TIMEOUTS)
         if not self._capture.isOpened():
             self._capture.release()
             cut = cut_of(name)
             raise DeviceError(
                 f"{name} cannot be opened as a video{'' if cut is None else f': {cut}'}",
-                "check the address, or that the file is a video that plays elsewhere",
+                "see whether it plays elsewhere, and shows more than sound"
+                if self._is_file
+                else "check the address, and that it is of a video that plays elsewhere",
             )
         self._frame: Frame | None = None
         self._number = 0

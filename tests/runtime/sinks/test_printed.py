@@ -137,3 +137,35 @@ def test_an_open_line_is_ended_at_the_end(capsys):
     text = all_of(master)
     assert text.endswith("\n")
     assert capsys.readouterr().err == ""
+
+
+def shown(text: str) -> list[str]:
+    """What stands on a wide terminal when all of this has come."""
+    lines = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        row = ""
+        for part in line.split("\r"):
+            row = part + row[len(part) :]
+        lines.append(row.rstrip())
+    return lines
+
+
+def test_what_is_told_meanwhile_stands_on_a_line_of_its_own_and_the_changing_one_goes_on(
+    monkeypatch,
+):
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as out, os.fdopen(os.dup(slave), "w") as err:
+        monkeypatch.setattr("sys.stderr", err)
+        sink = TextSink(out, "paper", "litert")
+        sink.write(OUTCOMES[1])
+        sink.tell("camera 0 is gone")
+        sink.write(OUTCOMES[2])
+        sink.tell("camera 0 is back")
+        sink.write(Outcome("a.jpg", None, ANSWER))
+        sink.tell("the end")
+        sink.close()
+    gone, back, changing, picture, end, nothing = shown(all_of(master))
+    assert (gone, back) == ("hemline: camera 0 is gone", "hemline: camera 0 is back")
+    assert changing.startswith("film.mp4 #1: unknown 75.0 %")
+    assert picture.startswith("a.jpg: Bag 75.0 %")
+    assert (end, nothing) == ("hemline: the end", "")

@@ -119,16 +119,24 @@ def test_standard_input_has_a_bound(monkeypatch):
         ("*.gif", "no file has such a name"),
         ("empty", "no picture in this folder"),
         ("texts", "no picture in this folder"),
-        ("", "there is no such file or folder"),  # an unset variable of a script
+        ("", "an empty name is given"),  # an unset variable of a script
+        ("dangling.jpg", "dangling.jpg is a link to nothing: there is no "),
     ],
 )
 def test_what_is_not_there_is_kept_as_a_problem_and_the_rest_is_done(tmp_path, name, said):
     touch(tmp_path, "a.jpg", "texts/a.txt")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "dangling.jpg").symlink_to("nowhere.jpg")
     problem, good = expand([str(tmp_path / name) if name else "", str(tmp_path / "a.jpg")])
     assert problem.kind == "nothing"
     assert said in problem.problem
     assert good.kind == "picture"
+
+
+def test_an_address_of_a_file_is_told_as_the_path_that_is_meant():
+    (problem,) = expand(["file:///home/pi/My%20Pictures/bag.jpg"])
+    assert problem.kind == "nothing"
+    assert problem.problem.endswith("give the path alone: /home/pi/My Pictures/bag.jpg")
 
 
 @pytest.mark.parametrize(
