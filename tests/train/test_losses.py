@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hemline_train._tensorflow import tf
-from hemline_train.losses import NOTHING, GroupLoss, distillation_loss, right_answers
+from hemline_train.images import NOTHING
+from hemline_train.losses import GroupLoss, distillation_loss, right_answers
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0]], np.float32)
 CHANCES = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)

@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         metavar="NAME|FOLDER",
         help="fashion-mnist, a folder of IDX files, or a folder with one sub-folder per class "
-        "(default: fashion-mnist, or what the run of --qat was trained on)",
+        "(default: fashion-mnist, wardrobe for the architecture of that name, or what the run of --qat was "
+        "trained on)",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help=_default("at most N", "epochs"))
     parser.add_argument(
@@ -112,14 +113,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def outcome(result: TrainingResult) -> str:
     """The final table, where the run is, and what to do next."""
-    lines = [f"{'split':<11} {'images':>7} {'accuracy':>9}  {'95 % interval':<16} {'loss':>7}"]
+    wide = max(len(name) for name in ("validation", *result.scores))
+    lines = [f"{'split':<{wide}}  {'images':>7} {'accuracy':>9}  {'95 % interval':<16} {'loss':>7}"]
     if result.int8_scores:
         lines = [f"{'':<12} {lines[0]}"]
-        lines += _rows("int8 before", result.int8_scores_before)
-        lines += _rows("int8", result.int8_scores)
-        lines += _rows("float", result.scores)
+        lines += _rows("int8 before", result.int8_scores_before, wide)
+        lines += _rows("int8", result.int8_scores, wide)
+        lines += _rows("float", result.scores, wide)
     else:
-        lines += _rows("", result.scores)
+        lines += _rows("", result.scores, wide)
     kept = result.card.training["kept_epoch"]
     which = f"with the {BEST_BY_TEXT[result.best_by]}" if kept == result.best_epoch else "the last"
     return "\n".join(
@@ -133,13 +135,13 @@ def outcome(result: TrainingResult) -> str:
     )
 
 
-def _rows(kind: str, scores: dict[str, Score]) -> list[str]:
+def _rows(kind: str, scores: dict[str, Score], wide: int) -> list[str]:
     lines = []
     for name, score in scores.items():
         low, high = score.interval_95
         first = f"{kind:<12} " if kind else ""
         lines.append(
-            f"{first}{name:<11} {score.images:>7,} {score.accuracy:>9.4f}  {low:.4f} – {high:.4f}"
+            f"{first}{name:<{wide}}  {score.images:>7,} {score.accuracy:>9.4f}  {low:.4f} – {high:.4f}"
             f"  {score.loss:>7.4f}"
         )
     return lines

@@ -95,6 +95,11 @@ class Settings:
         """Whether the images of the validation split are trained on too."""
         return False
 
+    @property
+    def photos(self) -> bool:
+        """Whether the images of an epoch are made anew of photos."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Settings):
@@ -136,7 +141,7 @@ class TrainingConfig(Settings):
         cls,
         arch: str = "optimized",
         *,
-        data: str = "fashion-mnist",
+        data: str | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         patience: int | None = None,
@@ -154,7 +159,7 @@ class TrainingConfig(Settings):
         recipe = RECIPES.get(arch, RECIPES["optimized"])  # an unknown name is refused by the class
         return cls(
             arch=arch,
-            data=data,
+            data=recipe.data if data is None else data,
             epochs=recipe.epochs if epochs is None else epochs,
             batch_size=recipe.batch_size if batch_size is None else batch_size,
             patience=recipe.patience if patience is None else patience,
@@ -191,6 +196,11 @@ class TrainingConfig(Settings):
     def label_smoothing(self) -> float:
         """As the architecture asks for."""
         return RECIPES[self.arch].label_smoothing
+
+    @property
+    def photos(self) -> bool:
+        """As the architecture asks for."""
+        return RECIPES[self.arch].photos
 
     @property
     def all_images(self) -> bool:

@@ -19,12 +19,14 @@ class Score:
     """What a network did on one split.
 
     Attributes:
-        confusion: int64, (classes, classes); row is the truth, column the answer.
+        confusion: int64, (groups, classes); row is the truth, column the answer.
         loss: Mean cross-entropy in nats.
+        groups: bool, (groups, classes), which answers are right; None where each group is a class.
     """
 
     confusion: NDArray[np.int64]
     loss: float
+    groups: NDArray[np.bool_] | None = None
 
     @property
     def images(self) -> int:
@@ -34,7 +36,14 @@ class Score:
     @property
     def correct(self) -> int:
         """How many were named rightly."""
-        return int(np.trace(self.confusion))
+        return int(self._hits.sum())
+
+    @property
+    def _hits(self) -> NDArray[np.int64]:
+        """Right answers of each group."""
+        if self.groups is None:
+            return self.confusion.diagonal()
+        return np.asarray((self.confusion * self.groups).sum(axis=1), np.int64)
 
     @property
     def accuracy(self) -> float:
@@ -57,12 +66,12 @@ class Score:
         }
 
     def recalls(self, labels: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-        """Per class: the share of its images that were named so, with counts.
+        """Per class, or group: the share of its images that were named rightly, with counts.
 
-        A class without images has the recall None.
+        One without images has the recall None.
         """
         result = {}
-        for label, row, hits in zip(labels, self.confusion, self.confusion.diagonal(), strict=True):
+        for label, row, hits in zip(labels, self.confusion, self._hits, strict=True):
             total = int(row.sum())
             recall = round(int(hits) / total, 6) if total else None
             result[label] = {"recall": recall, "correct": int(hits), "images": total}
@@ -96,18 +105,39 @@ class Forward:
         return np.concatenate(parts)
 
 
-def score_logits(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> Score:
+def score_logits(
+    logits: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    groups: NDArray[np.bool_] | None = None,
+) -> Score:
     """Score the answers of a network.
 
     Args:
         logits: (N, classes), N at least 1.
-        targets: (N,), index of the true class.
+        targets: (N,), index of the true class, or group.
+        groups: See `Score`.
     """
     classes = logits.shape[1]
     exact = logits.astype(np.float64)
-    top = exact.max(axis=1)
-    log_sums = top + np.log(np.exp(exact - top[:, None]).sum(axis=1))
-    losses = log_sums - exact[np.arange(len(targets)), targets]
+    right = (
+        exact[np.arange(len(targets)), targets]
+        if groups is None
+        else _of_group(exact, groups[targets])
+    )
+    losses = _log_sum(exact) - right
     answers = exact.argmax(axis=1)
-    confusion = np.bincount(targets * classes + answers, minlength=classes * classes)
-    return Score(confusion.reshape(classes, classes).astype(np.int64), float(losses.mean()))
+    rows = classes if groups is None else len(groups)
+    confusion = np.bincount(targets * classes + answers, minlength=rows * classes)
+    counts = confusion.reshape(rows, classes).astype(np.int64)
+    return Score(counts, float(losses.mean()), groups)
+
+
+def _of_group(logits: NDArray[np.float64], members: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Logit of a group: that of its classes together."""
+    return _log_sum(np.where(members, logits, -np.inf))
+
+
+def _log_sum(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    top = logits.max(axis=1)
+    sums: NDArray[np.float64] = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+    return sums

@@ -174,11 +174,14 @@ class Fitting:
             self._average = WeightAverage(model.weights)
         self._forward = Forward(model)
         classes = int(model.output_shape[-1] or 0)
+        self._given_groups = groups
         self._groups = np.identity(classes) > 0 if groups is None else groups
         self._loss = GroupLoss(self._groups, config.label_smoothing)
-        self._loaded = train.of_epoch(1)
-        self._pixels = tf.Variable(self._loaded.pixels, trainable=False)
-        self._targets = tf.Variable(self._loaded.targets, trainable=False)
+        # Resident, so that an epoch of the same images copies nothing.
+        self._loaded: Images | None = None
+        shape = (len(train), *(int(size or 0) for size in model.input_shape[1:]))
+        self._pixels = tf.Variable(tf.zeros(shape, tf.uint8), trainable=False)
+        self._targets = tf.Variable(tf.zeros(len(train), tf.int64), trainable=False)
         # The signature keeps the shorter last batch from tracing a second graph.
         self._step = tf.function(
             self._traced_step,
@@ -247,7 +250,8 @@ class Fitting:
             return None, None
         if state.averaged:
             self.model.set_weights(state.averaged)
-        score = score_logits(self._forward(self._validation.pixels), self._validation.targets)
+        logits = self._forward(self._validation.pixels)
+        score = score_logits(logits, self._validation.targets, self._given_groups)
         if state.averaged:
             self.model.set_weights(state.weights)
         return score.accuracy, score.loss
@@ -275,7 +279,7 @@ class Fitting:
 
     def _load(self, images: Images) -> None:
         """Hand the images of an epoch to the compiled step."""
-        if images is not self._loaded:  # the same images are not copied again
+        if images is not self._loaded:
             self._pixels.assign(images.pixels)
             self._targets.assign(images.targets)
             self._loaded = images

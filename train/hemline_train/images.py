@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,8 @@ from hemline.card import InputSpec
 from hemline.datasets import open_dataset
 from hemline.errors import DataError
 
+NOTHING = -1  # the target of a picture that shows none of the classes
+
 
 @dataclass(frozen=True)
 class Images:
@@ -20,7 +22,7 @@ class Images:
 
     Attributes:
         pixels: uint8, (N, H, W, C), 0–255.
-        targets: int64, (N,), index of the label.
+        targets: int64, (N,), index of the label, or of a group of labels.
     """
 
     pixels: NDArray[np.uint8]
@@ -58,10 +60,17 @@ class TrainingImages:
     Attributes:
         name: Name of the data set.
         labels: Names of the classes.
-        splits: `train`, `validation`, and `test` where the data set has it.
+        splits: What is measured on: `validation`, `test` where the data set has it, and `train` where its
+            images are the same in each epoch.
         evaluation_split: Name of the split that is reported on: `test`, or `validation` if there is
             no test split.
         sha256: Over labels, pixels and targets: equal data gives equal runs.
+        train: What is trained on.
+        groups: bool, (groups, classes): which classes are right for a target; None where each target is
+            a class.
+        group_names: One per group; the labels where each target is a class.
+        nothing: Pictures without any of the classes, (N, H, W, C), by what they are; a threshold is
+            judged by them.
     """
 
     name: str
@@ -69,6 +78,15 @@ class TrainingImages:
     splits: dict[str, Images]
     evaluation_split: str
     sha256: str
+    train: EpochImages
+    groups: NDArray[np.bool_] | None = None
+    group_names: tuple[str, ...] = ()
+    nothing: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """What a target means."""
+        return self.group_names or self.labels
 
 
 def load_images(data: str, spec: InputSpec, batch_size: int) -> TrainingImages:
@@ -96,8 +114,14 @@ def load_images(data: str, spec: InputSpec, batch_size: int) -> TrainingImages:
         for split in chosen
     }
     evaluated = dataset.evaluation_split().name
-    fingerprint = _fingerprint(dataset.labels, splits)
-    return TrainingImages(dataset.name, dataset.labels, splits, evaluated, fingerprint)
+    return TrainingImages(
+        dataset.name,
+        dataset.labels,
+        splits,
+        evaluated,
+        fingerprint(dataset.labels, splits),
+        train=splits["train"],
+    )
 
 
 def check_targets(
@@ -130,8 +154,9 @@ def check_targets(
             raise DataError(f"{data} has no image in its {name} split", "add some")
 
 
-def _fingerprint(labels: tuple[str, ...], splits: dict[str, Images]) -> str:
-    digest = hashlib.sha256("\n".join(labels).encode())
+def fingerprint(labels: tuple[str, ...], splits: dict[str, Images], also: bytes = b"") -> str:
+    """SHA-256 over labels and splits, and over `also`, in hexadecimal digits."""
+    digest = hashlib.sha256("\n".join(labels).encode() + also)
     for name, images in splits.items():
         digest.update(f"{name} {images.pixels.shape}".encode())
         digest.update(np.ascontiguousarray(images.pixels).data)

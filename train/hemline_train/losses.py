@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline_train._tensorflow import tf
+from hemline_train.images import NOTHING
 
-NOTHING = -1  # the target of a picture that shows none of the classes: all are as likely
 _NOT_IN_GROUP = -1e9  # what the logarithm of no chance is replaced by
 
 
@@ -39,7 +39,7 @@ class GroupLoss:
 
         Args:
             logits: float32, (N, classes).
-            targets: int64, (N,): a group, or `NOTHING`.
+            targets: int64, (N,): a group, or `NOTHING`, which is best answered by equal chances.
 
         Returns:
             float32, (N,), nats.

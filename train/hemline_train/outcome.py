@@ -80,7 +80,8 @@ def make_card(
     training: dict[str, Any] = {
         "data": images.name,
         "data_sha256": images.sha256,
-        "images": {name: len(split) for name, split in images.splits.items()},
+        "images": {"train": len(images.train)}
+        | {name: len(split) for name, split in images.splits.items()},
         "parameters": parameters,
         "epochs": len(state.log),
         "kept_epoch": state.best_epoch(config) if config.patience else len(state.log),
@@ -129,30 +130,35 @@ def write_evaluation(result: TrainingResult, state: FitState, images: TrainingIm
     draw_curves(folder.path / "curves.png", state.log, result.best_epoch, result.best_by, title)
     # Of what was trained: the figures on the curves are those of int8 then.
     evaluation = (result.int8_scores or result.scores)[split]
-    _write_confusion(folder.path / "confusion.csv", evaluation, images.labels)
+    _write_confusion(folder.path / "confusion.csv", evaluation, images)
     title = (
         f"{name} on {images.name}, {split} split: "
         f"{evaluation.correct:,} of {evaluation.images:,} right"
     )
-    draw_confusion(folder.path / "confusion.png", evaluation.confusion, images.labels, title)
-    metrics: dict[str, Any] = _metrics(result.scores, images.labels)
+    draw_confusion(
+        folder.path / "confusion.png",
+        evaluation.confusion,
+        images.target_names,
+        images.labels,
+        title,
+    )
+    metrics: dict[str, Any] = _metrics(result.scores, images.target_names)
     if result.int8_scores:
-        metrics["int8"] = _metrics(result.int8_scores, images.labels)
-        metrics["int8_before"] = _metrics(result.int8_scores_before, images.labels)
+        metrics["int8"] = _metrics(result.int8_scores, images.target_names)
+        metrics["int8_before"] = _metrics(result.int8_scores_before, images.target_names)
     folder.write_json("metrics.json", metrics)
 
 
-def _metrics(scores: Scores, labels: tuple[str, ...]) -> dict[str, Any]:
+def _metrics(scores: Scores, names: tuple[str, ...]) -> dict[str, Any]:
     return {
-        name: {**score.summary(), "classes": score.recalls(labels)}
-        for name, score in scores.items()
+        name: {**score.summary(), "classes": score.recalls(names)} for name, score in scores.items()
     }
 
 
-def _write_confusion(path: Path, score: Score, labels: tuple[str, ...]) -> None:
+def _write_confusion(path: Path, score: Score, images: TrainingImages) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true class \\ answer", *labels])
-    for label, row in zip(labels, score.confusion.tolist(), strict=True):
+    writer.writerow(["true class \\ answer", *images.labels])
+    for label, row in zip(images.target_names, score.confusion.tolist(), strict=True):
         writer.writerow([label, *row])
     atomic.write_text(path, text.getvalue())

@@ -80,13 +80,18 @@ def draw_curves(
 
 
 def draw_confusion(
-    path: Path, confusion: NDArray[np.int64], labels: Sequence[str], title: str
+    path: Path,
+    confusion: NDArray[np.int64],
+    names: Sequence[str],
+    labels: Sequence[str],
+    title: str,
 ) -> None:
     """Draw how often each class was taken for each other one.
 
     Args:
         path: The `.png` file.
-        confusion: (classes, classes); row is the truth, column the answer.
+        confusion: (groups, classes); row is the truth, column the answer.
+        names: Of the groups; mostly those of the classes.
         labels: Names of the classes.
         title: Stands above.
 
@@ -101,7 +106,7 @@ def draw_confusion(
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(classes), labels, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(classes), labels)
+    axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="answer of the network", ylabel="true class", title=title)
     if classes <= _MAX_CLASSES_WITH_NUMBERS:
         _write_counts(axes, confusion, shares)

@@ -66,6 +66,8 @@ class Recipe:
         batch_size: Images per step.
         patience: Epochs without a better validation loss after which training ends and the best
             weights are restored; 0 trains all epochs and keeps the last weights.
+        data: The data set by default.
+        photos: Whether the images of an epoch are made anew of photos (`hemline_train.wardrobe`).
     """
 
     summary: str
@@ -77,6 +79,8 @@ class Recipe:
     epochs: int
     batch_size: int
     patience: int
+    data: str = "fashion-mnist"
+    photos: bool = False
 
 
 _GARMENT_ON_BLACK = InputSpec((28, 28), "gray", "pad", "light-on-dark")  # as in Fashion-MNIST
@@ -140,5 +144,18 @@ RECIPES = {
         epochs=40,
         batch_size=128,
         patience=0,
+    ),
+    "wardrobe": Recipe(
+        "a residual network for photos in colour, which also learns what is no garment",
+        InputSpec((64, 64), "rgb", "pad", "as-is"),
+        Augmentation(),  # its pictures are changed as they are made
+        Optimization("sgd", 0.05, "one-cycle", weight_decay=5e-4, averaging=0.998),
+        dropout=0.0,
+        label_smoothing=0.05,
+        epochs=150,
+        batch_size=64,
+        patience=0,
+        data="wardrobe",
+        photos=True,
     ),
 }

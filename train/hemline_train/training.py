@@ -16,12 +16,14 @@ from hemline_train.config import Settings, TrainingConfig
 from hemline_train.distillation import Teacher, load_teachers
 from hemline_train.evaluation import Forward, score_logits
 from hemline_train.fitting import EpochLog, FitState, Fitting
-from hemline_train.images import Images, TrainingImages, load_images
+from hemline_train.images import EpochImages, Images, TrainingImages, load_images
+from hemline_train.judgement import fit_judgement
 from hemline_train.model_file import save_model
 from hemline_train.outcome import Scores, TrainingResult, make_card, write_evaluation
 from hemline_train.qat import QatSubject
 from hemline_train.qat_config import QatConfig
 from hemline_train.run_folder import RunFolder, new_run_folder, open_run_folder, versions
+from hemline_train.wardrobe.training_images import load_photo_images
 
 Report = Callable[[str], None]
 
@@ -58,7 +60,7 @@ def train(config: Settings, report: Report = report_to_stderr) -> TrainingResult
             diverged.
         TrainingInterrupted: Ctrl-C; `resume` continues the run.
     """
-    images = load_images(config.data, config.input, config.batch_size)
+    images = _load(config)
     if config.all_images and images.evaluation_split == "validation":
         raise UserError(
             f"{config.data} has no test split, so once the validation images are trained on nothing "
@@ -88,7 +90,7 @@ def resume(
     """
     run_folder, config, data_sha256 = open_run_folder(Path(folder))
     config = replace(config, data=data or config.data)
-    images = load_images(config.data, config.input, config.batch_size)
+    images = _load(config)
     if images.sha256 != data_sha256:
         raise UserError(
             f"the images of {config.data} are not those that the run {folder} was begun with",
@@ -122,6 +124,7 @@ def _run(
             subject.network,
             config,
             *_images_to_fit(config, images),
+            groups=images.groups,
             teacher=teacher,
             also=subject.float_network if isinstance(subject, QatSubject) else None,
         )
@@ -160,10 +163,22 @@ def _subject(config: Settings, images: TrainingImages) -> _FloatSubject | QatSub
     return _FloatSubject(build_network(config.arch, len(images.labels)))
 
 
-def _images_to_fit(config: Settings, images: TrainingImages) -> tuple[Images, Images | None]:
+def _load(config: Settings) -> TrainingImages:
+    if config.photos:
+        return load_photo_images(config.data, config.input, config.batch_size, config.seed)
+    return load_images(config.data, config.input, config.batch_size)
+
+
+def _images_to_fit(config: Settings, images: TrainingImages) -> tuple[EpochImages, Images | None]:
     """What is trained on and what is validated on."""
-    train, validation = images.splits["train"], images.splits["validation"]
-    return (train.joined(validation), None) if config.all_images else (train, validation)
+    if not config.all_images:
+        return images.train, images.splits["validation"]
+    if not isinstance(images.train, Images):
+        raise UserError(
+            f"{config.name} makes its training images of photos, and keeps some to choose by",
+            "leave --with-validation out",
+        )
+    return images.train.joined(images.splits["validation"]), None
 
 
 def _teacher(config: Settings, images: TrainingImages) -> Teacher | None:
@@ -175,7 +190,7 @@ def _scores(network: Any, config: Settings, images: TrainingImages) -> Scores:
     """Of each split; of the validation images only where they were not trained on."""
     forward = Forward(network)
     return {
-        name: score_logits(forward(split.pixels), split.targets)
+        name: score_logits(forward(split.pixels), split.targets, images.groups)
         for name, split in images.splits.items()
         if not (config.all_images and name == "validation")
     }
@@ -197,6 +212,10 @@ def _finish(
         int8_scores, ranges = _scores(subject.network, config, images), subject.card_entry()
     parameters = subject.model.count_params()
     card = make_card(config, images, state, parameters, scores, int8_scores, ranges)
+    if images.nothing:
+        card, int8_scores = fit_judgement(subject.model, card, images)
+        figures = {name: score.summary() for name, score in int8_scores.items()}
+        card = card.replace(training={**card.training, "int8_metrics": figures})
     result = TrainingResult(
         folder=folder.path,
         card=card,

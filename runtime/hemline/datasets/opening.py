@@ -16,6 +16,7 @@ from hemline.datasets.fashion_mnist import (
 from hemline.datasets.folder import LAYOUT, open_class_folders
 from hemline.datasets.idx_folder import is_idx_folder, open_fashion_mnist, open_idx_folder
 from hemline.datasets.split import Dataset
+from hemline.datasets.wardrobe import GARMENT_PHOTOS, WARDROBE, join_wardrobe
 from hemline.errors import DataError
 
 
@@ -28,6 +29,7 @@ def open_dataset(spec: str | Path, *, download: bool = True) -> Dataset:
             - `fashion-mnist`: looked for below `HEMLINE_DATA`, then in the user's cache, then
               downloaded to the cache;
             - `drawn`: the drawn garments that come with hemline;
+            - `wardrobe`: `garment-photos` and `fashion-mnist` as one (`hemline.datasets.wardrobe`);
             - the name of another folder below `HEMLINE_DATA`;
             - the path of a folder with IDX files, or with one sub-folder per class, or with
               `train`, `validation` and `test` above the classes. Write `./NAME` for a folder
@@ -48,6 +50,9 @@ def open_dataset(spec: str | Path, *, download: bool = True) -> Dataset:
         return open_fashion_mnist(find_fashion_mnist() or _downloaded(download))
     if named == DRAWN:
         return open_drawn()
+    if named == WARDROBE:
+        photos = _open_folder(_folder(GARMENT_PHOTOS))
+        return join_wardrobe(photos, open_dataset(FASHION_MNIST, download=download))
     return _open_folder(_folder(named))
 
 

@@ -6,22 +6,18 @@ pixels, groups = pictures(epoch)
 
 from __future__ import annotations
 
-from hemline_train.wardrobe.classes import GROUP_NAMES, LABELS, NOTHING, group_matrix, groups_of
+from hemline_train.wardrobe.classes import group_matrix
 from hemline_train.wardrobe.epochs import EpochPictures, Mix
 from hemline_train.wardrobe.photos import Photos, choosing_split, read_photos
 from hemline_train.wardrobe.sources import Sources, measured, nothing_pictures, read_sources
 
 __all__ = [
-    "GROUP_NAMES",
-    "LABELS",
-    "NOTHING",
     "EpochPictures",
     "Mix",
     "Photos",
     "Sources",
     "choosing_split",
     "group_matrix",
-    "groups_of",
     "measured",
     "nothing_pictures",
     "read_photos",

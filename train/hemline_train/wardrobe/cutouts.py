@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline._opencv import cv2
+from hemline.datasets.wardrobe import SHOES, WARDROBE_LABELS
 from hemline_train import drawn_accessories
 from hemline_train.drawn_shapes import Canvas
 from hemline_train.wardrobe import drawn_bags
 from hemline_train.wardrobe.backdrops import Backdrops, Plane, cloudy, some_colour
-from hemline_train.wardrobe.classes import LABELS, SHOES
 from hemline_train.wardrobe.light import Picture, Rng
 from hemline_train.wardrobe.views import drawn_view
 
@@ -168,7 +168,7 @@ def has_holes(label: str) -> bool:
 
 def shape_labels() -> tuple[str, ...]:
     """The classes that are drawn."""
-    return tuple(label for label in LABELS if label in _PATTERNS)
+    return tuple(label for label in WARDROBE_LABELS if label in _PATTERNS)
 
 
 def _beside(first: Any, box: tuple[float, float, float, float], rng: Rng) -> Any:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from hemline._opencv import cv2
 from hemline.card import InputSpec
+from hemline.datasets.wardrobe import WARDROBE_LABELS
 from hemline.preprocess import Preprocessor
+from hemline_train.images import NOTHING
 from hemline_train.wardrobe.backdrops import Backdrops
-from hemline_train.wardrobe.classes import LABELS, NOTHING
 from hemline_train.wardrobe.cutouts import (
     drawn_shapes,
     dyed,
@@ -161,7 +162,7 @@ class EpochPictures:
             nothing = np.empty(0, np.int64)
             return nothing, nothing
         groups = self._fashion[1]
-        weights = np.array([_CUTOUT_WEIGHTS.get(LABELS[group], 1.0) for group in groups])
+        weights = np.array([_CUTOUT_WEIGHTS.get(WARDROBE_LABELS[group], 1.0) for group in groups])
         weights /= weights.sum()
         return rng.integers(0, len(groups), plain), rng.choice(len(groups), cut, p=weights)
 
@@ -209,7 +210,7 @@ class EpochPictures:
     def _cutout_frame(self, row: int, rng: Rng) -> tuple[Picture, int]:
         assert self._fashion is not None
         group = int(self._fashion[1][row])
-        label = LABELS[group]
+        label = WARDROBE_LABELS[group]
         shape = shape_of(self._fashion[0][row], has_holes(label))
         if label in self._drawn and rng.random() < _DRAWN:
             drawn = self._drawn[label]

@@ -12,13 +12,9 @@ from numpy.typing import NDArray
 
 from hemline.card import InputSpec
 from hemline.datasets import Split, open_dataset
+from hemline.datasets.wardrobe import FASHION_MNIST_GROUPS, GARMENT_PHOTOS_GROUPS, groups_of
 from hemline.preprocess import Preprocessor
 from hemline_train.wardrobe.backdrops import Backdrops
-from hemline_train.wardrobe.classes import (
-    FASHION_MNIST_GROUPS,
-    GARMENT_PHOTOS_GROUPS,
-    groups_of,
-)
 from hemline_train.wardrobe.epochs import ASPECTS, EpochPictures, Mix
 from hemline_train.wardrobe.nothing import NothingFrames
 from hemline_train.wardrobe.photos import Photos, choosing_split, read_photos

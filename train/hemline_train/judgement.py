@@ -1,0 +1,116 @@
+"""How sure a model must be: temperature and threshold, fitted on the answers of its int8 file.
+
+What is fitted sees validation images only. The float model is quantized as `hemline convert --int8` does it,
+since the scores that the runtime judges by are those of the int8 file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemline.backends.litert import LiteRtBackend
+from hemline.card import ModelCard
+from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, balanced
+from hemline_convert.keras_source import KerasSource, without_rescaling
+from hemline_convert.recipe import QuantizationRecipe
+from hemline_convert.static_quantizer import StaticQuantizer
+from hemline_train.evaluation import Score, score_logits
+from hemline_train.images import Images, TrainingImages
+from hemline_train.wardrobe.score import (
+    Share,
+    auroc,
+    confidences,
+    fit_temperature,
+    fit_threshold,
+    garment_score,
+)
+
+_VALIDATION = "validation"  # what the names of the splits to fit on begin with
+
+
+def fit_judgement(
+    model: Any, card: ModelCard, images: TrainingImages
+) -> tuple[ModelCard, dict[str, Score]]:
+    """Fit temperature and threshold, and measure what they do.
+
+    Args:
+        model: The trained Keras model.
+        card: Its card.
+        images: What it was trained on; `nothing` is measured on, not fitted to.
+
+    Returns:
+        The card with both, and with the figures in `training["judgement"]`; and the scores of the int8 file
+        by split.
+    """
+    file = _int8(model, card, images)
+    logits = {name: _answers(file, split.pixels) for name, split in images.splits.items()}
+    groups = images.groups if images.groups is not None else np.identity(len(images.labels)) > 0
+    fitted = [name for name in images.splits if name.startswith(_VALIDATION)]
+    temperature = round(
+        fit_temperature(*_as_many_of_each(logits, images.splits, fitted), groups), 3
+    )
+    threshold = fit_threshold([confidences(logits[name], temperature) for name in fitted])
+    threshold = (
+        np.floor(threshold * 1000) / 1000
+    )  # a card for people: the next lower one of three digits
+    nothing = {
+        name: confidences(_answers(file, pixels), temperature)
+        for name, pixels in images.nothing.items()
+    }
+    figures: dict[str, Any] = {}
+    for name, split in images.splits.items():
+        score = garment_score(logits[name], split.targets, groups, temperature)
+        figures[name] = {
+            "macro_recall": round(score.macro_recall, 4),
+            "calibration_error": round(score.calibration_error, 4),
+            "refused": score.refused(threshold).summary(),
+            "auroc": {
+                kind: round(auroc(score.confidences, found), 4) for kind, found in nothing.items()
+            },
+        }
+    for kind, found in nothing.items():
+        refused = Share(int((found < threshold).sum()), len(found))
+        figures[f"no garment, {kind}"] = {"refused": refused.summary()}
+    card = card.replace(
+        temperature=temperature,
+        rejection_threshold=float(threshold),
+        training={**card.training, "fitted_on": fitted, "judgement": figures},
+    )
+    scores = {
+        name: score_logits(logits[name], split.targets, images.groups)
+        for name, split in images.splits.items()
+    }
+    return card, scores
+
+
+def _int8(model: Any, card: ModelCard, images: TrainingImages) -> LiteRtBackend:
+    network, normalization = without_rescaling(model)
+    source = KerasSource(model, network, normalization or card.normalization, card, "")
+    shown = images.train.of_epoch(1)
+    chosen = balanced(shown.targets, DEFAULT_IMAGES)
+    calibration = CalibrationSet(
+        shown.pixels[chosen], shown.targets[chosen], images.name, tuple(map(str, chosen))
+    )
+    content = StaticQuantizer(source, calibration).deployable(QuantizationRecipe())
+    return LiteRtBackend("the int8 file", content, 1)
+
+
+def _answers(file: LiteRtBackend, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.stack([np.array(file.logits(picture[None])).ravel() for picture in pixels])
+
+
+def _as_many_of_each(
+    logits: dict[str, NDArray[np.float32]], splits: dict[str, Images], names: list[str]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits and targets of the splits, of each as many as the smallest has, evenly spread."""
+    count = min(len(splits[name]) for name in names)
+    rows = {
+        name: np.linspace(0, len(splits[name]) - 1, count).round().astype(int) for name in names
+    }
+    return (
+        np.concatenate([logits[name][rows[name]] for name in names]),
+        np.concatenate([splits[name].targets[rows[name]] for name in names]),
+    )
