@@ -27,5 +27,6 @@ def test_curves_are_drawn_for_any_number_of_epochs(tmp_path: Path, epochs: int) 
 def test_confusion_is_drawn_for_few_and_many_classes(tmp_path: Path, classes: int) -> None:
     confusion = np.eye(classes, dtype=np.int64) * 7
     confusion[0] = 0  # a class without images must not divide by zero
-    draw_confusion(tmp_path / "c.png", confusion, [f"class {n}" for n in range(classes)], "title")
+    names = [f"class {n}" for n in range(classes)]
+    draw_confusion(tmp_path / "c.png", confusion, names, names, "title")
     assert min(size_wh(tmp_path / "c.png")) >= 480

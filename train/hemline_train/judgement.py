@@ -20,12 +20,12 @@ from hemline_convert.static_quantizer import StaticQuantizer
 from hemline_train.evaluation import Score, score_logits
 from hemline_train.images import Images, TrainingImages
 from hemline_train.wardrobe.score import (
-    Share,
     auroc,
     confidences,
     fit_temperature,
     fit_threshold,
     garment_score,
+    refused,
 )
 
 _VALIDATION = "validation"  # what the names of the splits to fit on begin with
@@ -66,14 +66,13 @@ def fit_judgement(
         figures[name] = {
             "macro_recall": round(score.macro_recall, 4),
             "calibration_error": round(score.calibration_error, 4),
-            "refused": score.refused(threshold).summary(),
+            "refused": refused(score.confidences, threshold).summary(),
             "auroc": {
                 kind: round(auroc(score.confidences, found), 4) for kind, found in nothing.items()
             },
         }
     for kind, found in nothing.items():
-        refused = Share(int((found < threshold).sum()), len(found))
-        figures[f"no garment, {kind}"] = {"refused": refused.summary()}
+        figures[f"no garment, {kind}"] = {"refused": refused(found, threshold).summary()}
     card = card.replace(
         temperature=temperature,
         rejection_threshold=float(threshold),

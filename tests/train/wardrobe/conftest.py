@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hemline.datasets import open_dataset
+from hemline.datasets.wardrobe import FASHION_MNIST_GROUPS, WARDROBE_LABELS, groups_of
 from hemline_train.drawn_garments import photo_like
-from hemline_train.wardrobe.classes import FASHION_MNIST_GROUPS, LABELS, groups_of
 from hemline_train.wardrobe.foreground import garment_mask
 from hemline_train.wardrobe.photos import Photos
 
@@ -24,7 +24,9 @@ def photos() -> Photos:
     pictures = [
         photo_like(label, rng, (96, 128) if i % 2 else (128, 96)) for i, label in enumerate(labels)
     ]
-    groups = np.array([LABELS.index(FASHION_MNIST_GROUPS[label]) for label in labels], np.int64)
+    groups = np.array(
+        [WARDROBE_LABELS.index(FASHION_MNIST_GROUPS[label]) for label in labels], np.int64
+    )
     masks = tuple(garment_mask(picture) for picture in pictures)
     return Photos(tuple(pictures), groups, masks, tuple(f"{i:02}.jpg" for i in range(len(labels))))
 

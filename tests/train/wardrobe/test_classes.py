@@ -4,30 +4,32 @@ import numpy as np
 import pytest
 
 from hemline.datasets import FASHION_MNIST_LABELS
-from hemline.errors import DataError
-from hemline_train.wardrobe.classes import (
+from hemline.datasets.wardrobe import (
     FASHION_MNIST_GROUPS,
     GARMENT_PHOTOS_GROUPS,
     GROUP_NAMES,
-    LABELS,
     SHOES,
-    group_matrix,
+    WARDROBE_LABELS,
     groups_of,
 )
+from hemline.errors import DataError
+from hemline_train.wardrobe.classes import group_matrix
 
 
 def test_there_are_thirteen_classes_and_the_first_ten_are_those_of_fashion_mnist_in_its_order() -> (
     None
 ):
-    assert len(LABELS) == len(set(LABELS)) == 13
-    assert tuple(FASHION_MNIST_GROUPS[label] for label in FASHION_MNIST_LABELS) == LABELS[:10]
+    assert len(WARDROBE_LABELS) == len(set(WARDROBE_LABELS)) == 13
+    assert (
+        tuple(FASHION_MNIST_GROUPS[label] for label in FASHION_MNIST_LABELS) == WARDROBE_LABELS[:10]
+    )
 
 
 def test_a_group_is_one_class_but_for_shoes_which_are_three() -> None:
     matrix = group_matrix()
     assert matrix.shape == (14, 13)
     assert np.array_equal(matrix[:13], np.eye(13, dtype=bool))
-    assert [LABELS[c] for c in np.flatnonzero(matrix[13])] == list(SHOES)
+    assert [WARDROBE_LABELS[c] for c in np.flatnonzero(matrix[13])] == list(SHOES)
 
 
 def test_every_class_is_taught_by_one_of_the_two_sources() -> None:

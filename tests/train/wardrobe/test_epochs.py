@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from hemline.card import InputSpec
+from hemline.datasets.wardrobe import WARDROBE_LABELS
 from hemline.preprocess import Preprocessor
+from hemline_train.images import NOTHING
 from hemline_train.wardrobe import EpochPictures, Mix, Photos
-from hemline_train.wardrobe.classes import LABELS, NOTHING
 
 SPEC = InputSpec((32, 32))
 SMALL = Mix(pictures=160)
@@ -27,7 +28,7 @@ def test_an_epoch_has_the_mix_that_was_asked_for(made: EpochPictures) -> None:
     assert (pixels.shape, pixels.dtype) == ((160, 32, 32, 3), np.uint8)
     assert (groups.shape, groups.dtype) == ((160,), np.int64)
     assert (groups == NOTHING).sum() == int(160 * SMALL.nothing)
-    assert groups.max() < len(LABELS)  # the drawn photos show no group of several classes
+    assert groups.max() < len(WARDROBE_LABELS)  # the drawn photos show no group of several classes
 
 
 def test_the_same_seed_and_epoch_give_the_same_pictures_on_any_number_of_threads(

@@ -7,8 +7,9 @@ import pytest
 
 from hemline.card import InputSpec, ModelCard
 from hemline.classifier import UNKNOWN, named
+from hemline.datasets.wardrobe import GROUP_NAMES, WARDROBE_LABELS
 from hemline.scores import softmax
-from hemline_train.wardrobe.classes import GROUP_NAMES, LABELS, group_matrix
+from hemline_train.wardrobe.classes import group_matrix
 from hemline_train.wardrobe.score import (
     Share,
     auroc,
@@ -28,18 +29,18 @@ SHOES = 13
 
 def one_hot(*labels: str, height: float = 5.0) -> np.ndarray:
     logits = np.zeros((len(labels), 13), np.float32)
-    logits[np.arange(len(labels)), [LABELS.index(label) for label in labels]] = height
+    logits[np.arange(len(labels)), [WARDROBE_LABELS.index(label) for label in labels]] = height
     return logits
 
 
 def test_shoes_are_right_by_any_kind_of_shoe() -> None:
     logits = one_hot("sandal", "sneaker", "ankle boot", "bag", "hat")
-    groups = np.array([SHOES, SHOES, SHOES, SHOES, LABELS.index("hat")])
+    groups = np.array([SHOES, SHOES, SHOES, SHOES, WARDROBE_LABELS.index("hat")])
     score = garment_score(logits, groups, MATRIX)
     assert (score.top1.hits, score.top1.of) == (4, 5)
-    assert score.recalls() == {LABELS.index("hat"): Share(1, 1), SHOES: Share(3, 4)}
+    assert score.recalls() == {WARDROBE_LABELS.index("hat"): Share(1, 1), SHOES: Share(3, 4)}
     assert score.macro_recall == pytest.approx((1 + 0.75) / 2)
-    assert score.confusion[SHOES, LABELS.index("bag")] == 1
+    assert score.confusion[SHOES, WARDROBE_LABELS.index("bag")] == 1
 
 
 def test_a_share_has_its_interval() -> None:
@@ -68,7 +69,7 @@ def test_the_temperature_that_spoilt_the_logits_is_found() -> None:
 
 def test_the_calibration_error_is_the_mean_gap_between_confidence_and_truth() -> None:
     logits = one_hot(*["hat"] * 10, height=20.0)  # quite sure each time
-    targets = np.full(10, LABELS.index("hat"))
+    targets = np.full(10, WARDROBE_LABELS.index("hat"))
     targets[:3] = 0
     assert garment_score(logits, targets, MATRIX).calibration_error == pytest.approx(0.3, abs=1e-4)
 
@@ -78,7 +79,7 @@ def test_the_threshold_loses_as_many_garments_as_it_may_and_the_runtime_agrees()
     found = confidences(logits, 1.7)
     threshold = fit_threshold([found])
     card = ModelCard(
-        "m", LABELS, InputSpec((64, 64)), temperature=1.7, rejection_threshold=threshold
+        "m", WARDROBE_LABELS, InputSpec((64, 64)), temperature=1.7, rejection_threshold=threshold
     )
     answers = [named(softmax(row, card.temperature), card, 1, threshold)[0] for row in logits]
     assert answers.count(UNKNOWN) == 10  # 5 % of 200
@@ -117,7 +118,7 @@ def test_the_interval_of_the_auroc_holds_the_true_one_nineteen_times_of_twenty()
 
 def test_the_summaries_are_json_with_counts_and_intervals() -> None:
     logits = one_hot("sandal", "bag", "hat")
-    groups = np.array([SHOES, SHOES, LABELS.index("hat")])
+    groups = np.array([SHOES, SHOES, WARDROBE_LABELS.index("hat")])
     score = garment_score(logits, groups, MATRIX)
     summary = json.loads(json.dumps(score.summary(GROUP_NAMES, 0.5)))
     assert summary["recalls"]["shoes"]["of"] == 2

@@ -9,10 +9,10 @@ import pytest
 
 from hemline.card import InputSpec
 from hemline.datasets import open_dataset
+from hemline.datasets.wardrobe import GROUP_NAMES
 from hemline.errors import DataError
 from hemline_train.drawn_garments import photo_like
 from hemline_train.wardrobe import (
-    GROUP_NAMES,
     Mix,
     Photos,
     measured,
