@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline._opencv import cv2
-from hemline_train.wardrobe.foreground import Picture, without_garment
+from hemline_train.wardrobe.foreground import Picture, inside_of_garment, without_garment
 from hemline_train.wardrobe.light import Rng
 from hemline_train.wardrobe.photos import Photos
 
@@ -25,18 +25,20 @@ class Backdrops:
     Args:
         photos: Their grounds are used where the garment could be told from them.
         seed: Of the drawn ones.
-        photo_grounds: At most so many photos are looked at for their ground.
+        photo_grounds: At most so many photos are looked at for their ground and their cloth.
     """
 
     def __init__(self, photos: Photos | None, seed: int, photo_grounds: int = 1200) -> None:
         rng = np.random.default_rng((seed, 101))
         self._drawn = [texture(rng) for _ in range(TEXTURES)]
         self._photographed: list[Picture] = []
+        self._cloths: list[Picture] = []
         if photos is not None:
             cut = [i for i, mask in enumerate(photos.masks) if mask is not None]
             for i in rng.permutation(len(cut))[:photo_grounds].tolist():
                 mask = photos.masks[cut[i]]
                 assert mask is not None
+                self._cloths.append(inside_of_garment(photos.pictures[cut[i]], mask))
                 ground = without_garment(photos.pictures[cut[i]], mask)
                 if ground is not None:
                     self._photographed.append(ground)
@@ -48,6 +50,12 @@ class Backdrops:
     def drawn(self, rng: Rng, size_wh: tuple[int, int]) -> Picture:
         """A drawn ground."""
         return self._cut(self._drawn, rng, size_wh)
+
+    def cloth(self, rng: Rng, size_wh: tuple[int, int]) -> Picture:
+        """Cloth of a photographed garment, or a drawn pattern, as often."""
+        if self._cloths and rng.random() < 0.5:
+            return self._cut(self._cloths, rng, size_wh)
+        return self.drawn(rng, size_wh)
 
     def __call__(self, rng: Rng, size_wh: tuple[int, int]) -> Picture:
         """Either: uint8, (height, width, 3), BGR, a new array."""

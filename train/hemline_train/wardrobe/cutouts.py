@@ -108,8 +108,8 @@ def dyed(shape: Shape, rng: Rng, grounds: Backdrops) -> Picture:
         rim = cv2.GaussianBlur(shape.alpha, (0, 0), 5).astype(np.float32) / 255
         light = light * (1 - float(rng.uniform(0.1, 0.5)) * (1 - np.clip(2 * rim - 1, 0, 1)))
     cloth: NDArray[Any]
-    if rng.random() < 0.25:
-        cloth = grounds.drawn(rng, (SIDE, SIDE)).astype(np.float32)
+    if rng.random() < 0.35:
+        cloth = grounds.cloth(rng, (SIDE, SIDE)).astype(np.float32)
     else:
         cloth = some_colour(rng).astype(np.float32)[None, None]
     if rng.random() < 0.3:  # light parts have a colour of their own: soles, prints, laces

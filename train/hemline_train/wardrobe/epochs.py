@@ -53,16 +53,16 @@ class Mix:
     """
 
     pictures: int = 12_000
-    photos: float = 0.55
-    fashion: float = 0.20
+    photos: float = 0.53
+    fashion: float = 0.18
     cutouts: float = 0.13
-    nothing: float = 0.12
+    nothing: float = 0.16
     balance: float = 0.4
     exchange: float = 0.25
 
 
 # How often a class is among the cut-outs: those without photos most.
-_CUTOUT_WEIGHTS = {"sandal": 3.0, "sneaker": 3.0, "bag": 6.0, "ankle boot": 3.0}
+_CUTOUT_WEIGHTS = {"sandal": 2.5, "sneaker": 3.0, "bag": 5.0, "ankle boot": 3.0}
 _DRAWN = 0.35  # share of the cut-outs that are drawn, of classes that can be
 
 

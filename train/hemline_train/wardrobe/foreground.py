@@ -78,6 +78,16 @@ def without_garment(photo_bgr: Picture, mask: Picture) -> Picture | None:
     return np.ascontiguousarray(filled if lies_flat else filled.swapaxes(0, 1))
 
 
+def inside_of_garment(photo_bgr: Picture, mask: Picture) -> Picture:
+    """A part of the garment that is nearly all cloth: the middle of its bounds."""
+    height, width = mask.shape
+    left, top, right, bottom = bounds(mask)
+    x, y = (left + right) / 2 * width, (top + bottom) / 2 * height
+    half_w, half_h = max(2.0, (right - left) * width / 5), max(2.0, (bottom - top) * height / 5)
+    rows, columns = slice(int(y - half_h), int(y + half_h)), slice(int(x - half_w), int(x + half_w))
+    return np.ascontiguousarray(photo_bgr[rows, columns])
+
+
 def bounds(mask: Picture) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of the garment, 0–1 of the picture's width and height."""
     height, width = mask.shape

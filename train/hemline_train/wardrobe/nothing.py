@@ -133,7 +133,7 @@ _WEIGHTS = {
     "ground": 2.0,
     "photographed ground": 2.0,
     "room": 2.0,
-    "thing": 3.0,
+    "thing": 5.0,
     "hand": 0.7,
     "page": 0.8,
     "leaves": 0.7,

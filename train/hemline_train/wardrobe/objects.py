@@ -119,6 +119,23 @@ def _boxes(sheet: Sheet, rng: Rng) -> None:
             sheet.ellipse(x, y, w, h, shade, float(rng.uniform(0, 180)))
 
 
+def _branched(sheet: Sheet, rng: Rng) -> None:
+    """A body with limbs, knobs and blades at its ends: toys, tools, instruments, branches."""
+    body_w, body_h = rng.uniform(0.08, 0.3, 2).tolist()
+    x, y = rng.uniform(0.4, 0.6, 2).tolist()
+    for _ in range(int(rng.integers(1, 8))):
+        angle = rng.uniform(0, 2 * np.pi)
+        reach, width = float(rng.uniform(0.15, 0.48)), float(rng.uniform(0.02, 0.12))
+        end = x + reach * np.cos(angle), y + reach * np.sin(angle)
+        shade = float(rng.uniform(0.1, 0.9))
+        sheet.line((x, y), end, width, shade)
+        if rng.random() < 0.6:
+            rx, ry = (width * rng.uniform(0.3, 2.5, 2)).tolist()
+            sheet.ellipse(end[0], end[1], rx, ry, shade, float(rng.uniform(0, 180)))
+    sheet.ellipse(x, y, body_w, body_h, 0.5, float(rng.uniform(0, 180)))
+    _marked(sheet, rng)
+
+
 def _bottle(sheet: Sheet, rng: Rng) -> None:
     wide, neck = float(rng.uniform(0.1, 0.2)), float(rng.uniform(0.04, 0.08))
     shoulder = float(rng.uniform(0.28, 0.45))
@@ -251,9 +268,13 @@ def _marked(sheet: Sheet, rng: Rng) -> None:
 _KINDS: tuple[Callable[[Sheet, Rng], None], ...] = (
     _blob,
     _blob,
+    _blob,
     _polygon,
     _boxes,
     _boxes,
+    _branched,
+    _branched,
+    _branched,
     _bottle,
     _cup,
     _chair,
