@@ -7,8 +7,6 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from tornado.web import stream_request_body
-
 from hemline.sinks.base import as_json
 from hemline.web import uploads
 from hemline.web.guarded import Guarded
@@ -19,29 +17,31 @@ if TYPE_CHECKING:
 _READ_IN_VAIN = 8  # times as much as is allowed
 
 
-@stream_request_body
 class Classify(Guarded):
     """Classifies a picture that is sent."""
 
     METHODS = ("POST",)
     _has_slot = False  # a method that Tornado does not know comes to an end without `prepare`
 
-    def prepare(self) -> None:
-        """Decide before the body is read."""
+    async def prepare(self) -> None:
+        """Decide before the body is read, and let it wait until others are done."""
         self._content = bytearray()
         self._received = 0
         self._refusal: tuple[int, str, float | None] | None = None
-        super().prepare()
+        self.check()
         if self._finished:
             return
         shared, headers = self.shared, self.request.headers
         limits = shared.limits
         length = _length(headers.get("Content-Length", "0"))
+        if length is None:
+            self.refuse(400, "Content-Length is no number")
+            return
         if headers.get("Content-Type", "").lower().startswith("multipart/"):
             self._refusal = 415, "send the bytes of the picture themselves, not a form", None
         elif length > limits.upload_bytes:
             self._refusal = self._too_large()
-        elif not shared.uploads.take():
+        elif not await shared.uploads.take(limits.wait_s):
             self._refusal = 503, "other pictures are being classified", 1.0
         else:
             self._has_slot = True
@@ -84,12 +84,19 @@ class Classify(Guarded):
             return
         content = bytes(self._content)
         if refused := uploads.refused(content, self.shared.limits):
-            self.refuse(*refused)
+            self.refuse(refused.status, refused.reason + self._hint())
             return
         outcome = await self._outcome(content)
         if outcome.answer is None:
             self.set_status(422)
+            outcome = outcome._replace(error=outcome.error + self._hint())
         self.give_json(as_json(outcome, self.shared.card.name, self.shared.backend))
+
+    def _hint(self) -> str:
+        """curl says the same of `-d`, which leaves line ends out, as of `--data-binary`."""
+        kind = self.request.headers.get("Content-Type", "").lower()
+        is_of_curl = kind.startswith("application/x-www-form-urlencoded")
+        return "; with curl: --data-binary @FILE, not -d" if is_of_curl else ""
 
     async def _outcome(self, content: bytes) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -116,6 +123,7 @@ class Classify(Guarded):
 
     def on_connection_close(self) -> None:
         """The client has gone."""
+        super().on_connection_close()
         self._done()
 
     def _done(self) -> None:
@@ -125,5 +133,5 @@ class Classify(Guarded):
             self.shared.seats.wait(self.connection.stream)
 
 
-def _length(stated: str) -> float:
-    return int(stated) if stated.isdecimal() else float("inf")
+def _length(stated: str) -> int | None:
+    return int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < 20 else None

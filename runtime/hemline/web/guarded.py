@@ -7,11 +7,12 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tornado.http1connection import HTTP1Connection
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from hemline.web import pages
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from types import TracebackType
 
     from hemline.card import ModelCard
@@ -50,8 +51,9 @@ class Shared(NamedTuple):
     cookie: str
 
 
+@stream_request_body
 class Guarded(RequestHandler):
-    """Lets a request through only if it may, and tells of errors in JSON."""
+    """Lets a request through only if it may, and tells of errors in JSON; it takes no body."""
 
     METHODS: tuple[str, ...] = ("GET", "HEAD")
 
@@ -64,8 +66,16 @@ class Guarded(RequestHandler):
         for name, value in _HEADERS.items():
             self.set_header(name, value)
 
-    def prepare(self) -> None:
-        """Refuse what may not be, before anything is read or done."""
+    def prepare(self) -> Awaitable[None] | None:
+        """Refuse what may not be, before anything of a body is read, or anything is done."""
+        self.check()
+        return None
+
+    def data_received(self, chunk: bytes) -> None:
+        """Called by Tornado with each piece of a body."""
+
+    def check(self) -> None:
+        """Refuse what may not be."""
         shared, request = self.shared, self.request
         client = request.remote_ip or ""
         knows_token = self.knows_token()
@@ -155,8 +165,8 @@ class NotFound(Guarded):
 
     METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
-    def prepare(self) -> None:
+    def check(self) -> None:
         """Even that there is nothing is told to those alone who may know."""
-        super().prepare()
+        super().check()
         if not self._finished:
             self.refuse(404, "there is nothing here; GET /api/info tells what runs here")

@@ -187,5 +187,6 @@ class Stream(Guarded):
 
     def on_connection_close(self) -> None:
         """The client has gone."""
+        super().on_connection_close()
         if self._task is not None:
             self._task.cancel()

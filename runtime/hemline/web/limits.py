@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from time import monotonic
@@ -16,7 +17,8 @@ class Limits:
     Attributes:
         connections: At the same time. For another, one that only waits is closed.
         streams: Of these, how many may watch the picture.
-        uploads: Pictures that are received or wait at the same time.
+        uploads: Pictures that are received or classified at the same time; the next ones wait, unread.
+        wait_s: How long they wait for that.
         upload_bytes: Of one picture.
         jpeg_pixels: Of one JPEG picture, known before it is decoded. It is decoded at reduced size.
         other_pixels: Of one PNG or WebP picture. With 16 bits and transparency it takes 280 MB meanwhile.
@@ -35,6 +37,7 @@ class Limits:
     connections: int = 128
     streams: int = 64
     uploads: int = 4
+    wait_s: float = 5
     upload_bytes: int = 16 << 20
     jpeg_pixels: int = 25_000_000
     other_pixels: int = 9_000_000
@@ -49,25 +52,26 @@ class Limits:
 
 
 class Slots:
-    """So many at the same time.
+    """So many at the same time; who comes first is served first.
 
     Args:
         count: How many.
     """
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self._free = asyncio.Semaphore(count)
 
-    def take(self) -> bool:
-        """Take one; False if none is free."""
-        if not self._free:
+    async def take(self, patience_s: float) -> bool:
+        """Take one; False if none became free meanwhile."""
+        try:
+            await asyncio.wait_for(self._free.acquire(), patience_s)
+        except TimeoutError:
             return False
-        self._free -= 1
         return True
 
     def give_back(self) -> None:
         """Give back one that was taken."""
-        self._free += 1
+        self._free.release()
 
 
 class Buckets:

@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hemline.batch import Outcome
-from hemline.web.limits import Buckets, Limits, Slots
+from hemline.web.limits import Buckets, Limits
 from hemline.web.uploads import size_of
 
 
@@ -203,42 +204,6 @@ def test_pictures_in_chunks_are_classified(serve, garments, classifier):
         assert json.loads(reply.read())["label"] == classifier.classify_file(garments[0]).label
 
 
-def test_who_sends_pictures_while_others_are_classified_is_asked_to_come_again(serve, garments):
-    served = serve(mode="api", limits=Limits(uploads=1))
-    head = b"POST /api/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", served.port)) as slow:
-        slow.sendall(head + b"x")
-        while (
-            reply := served.ask("/api/classify", "POST", garments[0].read_bytes())
-        ).status == 200:
-            time.sleep(0.01)
-        assert reply.status == 503
-        assert int(reply.headers["Retry-After"]) >= 1
-    end = time.monotonic() + 60  # the slow one is gone, and its place is free
-    while served.ask("/api/classify", "POST", garments[0].read_bytes()).status != 200:
-        assert time.monotonic() < end
-
-
-def test_requests_of_one_address_are_bounded(serve):
-    served = serve(limits=Limits(requests_per_s=0.01, burst=3))
-    replies = [served.ask("/healthz") for _ in range(4)]
-    assert [reply.status for reply in replies] == [200, 200, 200, 429]
-    assert int(replies[-1].headers["Retry-After"]) > 1
-
-
-def test_a_bucket_fills_up_again_and_their_number_is_bounded():
-    buckets = Buckets(per_s=1000, burst=1)
-    buckets.spend("a")
-    assert buckets.wait_s("b") == 0
-    time.sleep(0.005)
-    assert buckets.wait_s("a") == 0
-    for number in range(5000):
-        buckets.spend(str(number))
-    assert len(buckets._levels) == 1024
-    slots = Slots(1)
-    assert (slots.take(), slots.take()) == (True, False)
-
-
 class Idle:
     """A connection that says no more than its beginning."""
 
@@ -263,6 +228,93 @@ class Idle:
             return False
         except ConnectionError:
             return True
+
+
+HALF_A_PICTURE = b"POST /api/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"
+
+
+def test_who_sends_pictures_while_others_are_received_for_long_is_asked_to_come_again(
+    serve, garments
+):
+    served = serve(mode="api", limits=Limits(uploads=1, wait_s=0.2))
+    content = garments[0].read_bytes()
+    with Idle(served.port, HALF_A_PICTURE):
+        while (reply := served.ask("/api/classify", "POST", content)).status == 200:
+            time.sleep(0.01)
+        assert reply.status == 503
+        assert int(reply.headers["Retry-After"]) >= 1
+    end = time.monotonic() + 60  # the slow one is gone, and its place is free
+    while served.ask("/api/classify", "POST", content).status != 200:
+        assert time.monotonic() < end
+
+
+def test_many_who_send_pictures_at_once_are_served_one_after_the_other(serve, garments):
+    served = serve(mode="api")
+    content = garments[0].read_bytes()
+    with ThreadPoolExecutor(40) as pool:
+        replies = list(pool.map(lambda _: served.ask("/api/classify", "POST", content), range(120)))
+    assert {reply.status for reply in replies} == {200}
+    assert len({reply.json["label"] for reply in replies}) == 1
+
+
+def test_who_waits_for_a_place_and_goes_takes_none(serve, garments):
+    served = serve(mode="api", limits=Limits(uploads=1))
+    with Idle(served.port, HALF_A_PICTURE):
+        for _ in range(5):
+            with Idle(served.port, HALF_A_PICTURE):
+                time.sleep(0.05)
+    for _ in range(5):
+        assert served.ask("/api/classify", "POST", garments[0].read_bytes()).status == 200
+
+
+def test_a_body_where_none_is_taken_does_not_hide_the_error(serve):
+    served = serve(mode="api")
+    for path, status in (("/api/classify/", 404), ("/", 405), ("/api/latest", 405)):
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+        with Idle(served.port, head.encode()) as sender:
+            told = sender.socket.recv(10_000)
+        assert told.startswith(b"HTTP/1.1 %d " % status), path
+        assert "error" in json.loads(told.partition(b"\r\n\r\n")[2])
+    reply = served.ask("/api/latest", "GET", b"a body that nobody wants")
+    assert (reply.status, reply.json["state"]) == (200, "ready")
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "1e3", "٣", "9" * 30])
+def test_a_length_that_is_none_is_told(serve, length):
+    head = "POST /api/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+    with Idle(serve(mode="api").port, f"{head}{length}\r\n\r\n".encode()) as sender:
+        told = sender.socket.recv(10_000)
+    assert told.startswith(b"HTTP/1.1 400 ")
+    assert b'{"error": "Content-Length is no number"}' in told
+
+
+def test_who_lets_curl_change_the_picture_is_told_how_not_to(serve, garments):
+    served = serve(mode="api")
+    form = "application/x-www-form-urlencoded"  # what curl says with -d, and with --data-binary
+    whole = garments[0].read_bytes()
+    changed = whole.replace(b"\n", b"").replace(b"\r", b"").replace(b"\0", b"")
+    reply = served.ask("/api/classify", "POST", changed, Content_Type=form)
+    assert reply.status in (415, 422)
+    assert reply.json["error"].endswith("; with curl: --data-binary @FILE, not -d")
+    assert served.ask("/api/classify", "POST", whole, Content_Type=form).status == 200
+
+
+def test_requests_of_one_address_are_bounded(serve):
+    served = serve(limits=Limits(requests_per_s=0.01, burst=3))
+    replies = [served.ask("/healthz") for _ in range(4)]
+    assert [reply.status for reply in replies] == [200, 200, 200, 429]
+    assert int(replies[-1].headers["Retry-After"]) > 1
+
+
+def test_a_bucket_fills_up_again_and_their_number_is_bounded():
+    buckets = Buckets(per_s=1000, burst=1)
+    buckets.spend("a")
+    assert buckets.wait_s("b") == 0
+    time.sleep(0.005)
+    assert buckets.wait_s("a") == 0
+    for number in range(5000):
+        buckets.spend(str(number))
+    assert len(buckets._levels) == 1024
 
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: local"
