@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from hemline.card import InputSpec, ModelCard
 from hemline.classifier import UNKNOWN, named
-from hemline.datasets.wardrobe import GROUP_NAMES, WARDROBE_LABELS
+from hemline.datasets.wardrobe import WARDROBE_LABELS
 from hemline.scores import softmax
 from hemline_train.wardrobe.classes import group_matrix
 from hemline_train.wardrobe.score import (
@@ -19,7 +17,6 @@ from hemline_train.wardrobe.score import (
     fit_threshold,
     garment_score,
     group_loss,
-    nothing_summary,
     refused,
 )
 
@@ -114,17 +111,3 @@ def test_the_interval_of_the_auroc_holds_the_true_one_nineteen_times_of_twenty()
         low, high = auroc_interval(area, 60, 60)
         held += low <= true <= high
     assert held >= 180
-
-
-def test_the_summaries_are_json_with_counts_and_intervals() -> None:
-    logits = one_hot("sandal", "bag", "hat")
-    groups = np.array([SHOES, SHOES, WARDROBE_LABELS.index("hat")])
-    score = garment_score(logits, groups, MATRIX)
-    summary = json.loads(json.dumps(score.summary(GROUP_NAMES, 0.5)))
-    assert summary["recalls"]["shoes"]["of"] == 2
-    assert summary["lost"]["hits"] == 0
-    frames = {"face": np.array([0.1, 0.2]), "car": np.array([0.6])}
-    told = json.loads(json.dumps(nothing_summary(score.confidences, frames, 0.5)))
-    assert (told["refused"]["hits"], told["refused"]["of"]) == (2, 3)
-    assert told["auroc"] == 1
-    assert told["kinds"]["car"]["rate"] == 0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline._opencv import cv2
-from hemline.datasets.wardrobe import SHOES, WARDROBE_LABELS
+from hemline.datasets.wardrobe import SHOES
 from hemline_train import drawn_accessories
 from hemline_train.drawn_shapes import Canvas
 from hemline_train.wardrobe import drawn_bags
@@ -164,11 +164,6 @@ def pair_or_one(cutout: Picture, label: str, rng: Rng) -> list[Picture]:
 def has_holes(label: str) -> bool:
     """Whether the ground shows inside the outline of a class of Fashion-MNIST."""
     return label in ("sandal", "bag")
-
-
-def shape_labels() -> tuple[str, ...]:
-    """The classes that are drawn."""
-    return tuple(label for label in WARDROBE_LABELS if label in _PATTERNS)
 
 
 def _beside(first: Any, box: tuple[float, float, float, float], rng: Rng) -> Any:

@@ -5,7 +5,7 @@ Everything works on logits and groups (`classes`), so that "shoes" is right for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,22 +91,6 @@ class GarmentScore:
         sums = np.bincount(bins, self.confidences, BINS)
         return float(np.abs(hits - sums).sum() / sizes.sum())
 
-    def summary(self, names: Sequence[str], threshold: float) -> dict[str, Any]:
-        """The figures for a JSON file.
-
-        Args:
-            names: Of the groups.
-            threshold: A confidence below it is answered with `unknown`.
-        """
-        return {
-            "top1": self.top1.summary(),
-            "macro_recall": round(self.macro_recall, 6),
-            "recalls": {names[g]: share.summary() for g, share in self.recalls().items()},
-            "calibration_error": round(self.calibration_error, 6),
-            "lost": refused(self.confidences, threshold).summary(),
-            "confusion": self.confusion.tolist(),
-        }
-
 
 def garment_score(
     logits: Logits, groups: Groups, matrix: Matrix, temperature: float = 1.0
@@ -134,32 +118,6 @@ def confidences(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]
 def refused(found: NDArray[np.floating], threshold: float) -> Share:
     """Pictures that the runtime answers with `unknown`, by their confidences."""
     return Share(int((found < threshold).sum()), len(found))
-
-
-def nothing_summary(
-    garments: NDArray[np.floating], frames: Mapping[str, NDArray[np.floating]], threshold: float
-) -> dict[str, Any]:
-    """How well frames without a garment are told from garments: figures for a JSON file.
-
-    Args:
-        garments: Confidences of pictures of garments.
-        frames: Confidences of frames without a garment, by kind.
-        threshold: A confidence below it is answered with `unknown`.
-    """
-    every = np.concatenate(list(frames.values()))
-    area = auroc(garments, every)
-    low, high = auroc_interval(area, len(garments), len(every))
-    return {
-        "auroc": round(area, 6),
-        "interval_95": [round(low, 6), round(high, 6)],
-        "garments": len(garments),
-        "frames": len(every),
-        "refused": refused(every, threshold).summary(),
-        "kinds": {
-            kind: {"auroc": round(auroc(garments, of), 6), **refused(of, threshold).summary()}
-            for kind, of in frames.items()
-        },
-    }
 
 
 def auroc(garments: NDArray[np.floating], nothing: NDArray[np.floating]) -> float:
