@@ -3,13 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hemline_train.architectures import (
-    DenseDesign,
-    ResidualDesign,
-    build_design,
-    build_network,
-    multiply_accumulates,
-)
+from hemline_train.architectures import build_design, build_network, multiply_accumulates
+from hemline_train.designs import DenseDesign, ResidualDesign
 from hemline_train.recipes import RECIPES
 
 PAPER = [

@@ -12,55 +12,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from hemline_train._tensorflow import keras
+from hemline_train.designs import DESIGNS, DenseDesign, Design, ResidualDesign
 from hemline_train.recipes import RECIPES, Recipe
-
-
-@dataclass(frozen=True)
-class ResidualDesign:
-    """Size of a residual network.
-
-    Attributes:
-        stem: Channels of the first convolution.
-        widths: Channels of each stage; each stage but the first halves height and width.
-        blocks: Residual blocks, of two convolutions each, of each stage.
-        stem_stride: 2 halves height and width at once.
-    """
-
-    stem: int
-    widths: tuple[int, ...]
-    blocks: tuple[int, ...]
-    stem_stride: int = 1
-
-
-@dataclass(frozen=True)
-class DenseDesign:
-    """Size of a densely connected network.
-
-    Attributes:
-        stem: Channels of the first convolution.
-        growth: Channels that each block adds.
-        bottleneck: The 1×1 convolution of a block has this times `growth` channels.
-        blocks: Of each stage; between stages, channels, height and width are halved.
-    """
-
-    stem: int
-    growth: int
-    bottleneck: int
-    blocks: tuple[int, ...]
-
-
-Design = ResidualDesign | DenseDesign
-
-DESIGNS: dict[str, Design] = {
-    "resnet": ResidualDesign(16, (16, 32, 64), (1, 2, 1)),
-    "densenet": DenseDesign(16, 10, 3, (3, 7, 8)),
-    "wardrobe": ResidualDesign(16, (16, 32, 64, 104), (1, 2, 1, 1), stem_stride=2),
-    "teacher": ResidualDesign(32, (32, 64, 160), (1, 2, 2)),
-}
 
 
 def build_network(arch: str, classes: int) -> Any:

@@ -25,7 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options. One that is not given is left out, so that --resume can refuse the others."""
     parser.argument_default = argparse.SUPPRESS
     archs = "; ".join(f"{name}: {recipe.summary}" for name, recipe in RECIPES.items())
-    parser.add_argument("--arch", choices=list(RECIPES), help=f"{archs} (default: optimized)")
+    parser.add_argument(
+        "--arch",
+        metavar="NAME|FILE.json",
+        help=f"{archs}; or a file that hemline search wrote (default: optimized)",
+    )
     parser.add_argument(
         "--data",
         metavar="NAME|FOLDER",

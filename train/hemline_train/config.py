@@ -10,7 +10,12 @@ from typing import ClassVar, Literal
 
 from hemline.card import InputSpec
 from hemline.errors import UserError
-from hemline_train.recipes import RECIPES, Augmentation, Optimization
+from hemline_train.architecture_file import (
+    ARCHITECTURE_SUFFIX,
+    Architecture,
+    read_architecture,
+)
+from hemline_train.recipes import RECIPES, Augmentation, Optimization, Recipe
 
 ARGUMENTS = "arguments.json"  # in the folder of a run: its settings
 MAX_SEED = 2**32 - 1  # what Keras takes
@@ -108,7 +113,8 @@ class TrainingConfig(Settings):
     `TrainingConfig.recommended` fills in what the architecture recommends.
 
     Attributes:
-        arch: A key of `RECIPES`.
+        arch: A key of `RECIPES`, or the name of `architecture`.
+        architecture: A design and recipe that are not among `RECIPES`.
         teachers: `.keras` files of trained networks with the same classes and the same input, from
             whose answers the network learns (`hemline_train.distillation`).
         with_validation: Train on the images of the validation split too: for the last run, when
@@ -119,13 +125,17 @@ class TrainingConfig(Settings):
     """
 
     arch: str
+    architecture: Architecture | None = None
     teachers: tuple[str, ...] = ()
     with_validation: bool = False
 
     def __post_init__(self) -> None:
-        if self.arch not in RECIPES:
+        known = (self.architecture.name,) if self.architecture else tuple(RECIPES)
+        if self.arch not in known:
             raise UserError(
-                f"there is no architecture {self.arch!r}", f"choose one of: {', '.join(RECIPES)}"
+                f"there is no architecture {self.arch!r}",
+                f"choose one of: {', '.join(known)}; or a file of hemline search, which ends in "
+                f"{ARCHITECTURE_SUFFIX}",
             )
         super().__post_init__()
         object.__setattr__(self, "teachers", tuple(str(path) for path in self.teachers))
@@ -153,12 +163,17 @@ class TrainingConfig(Settings):
     ) -> TrainingConfig:
         """The configuration that `arch` recommends, with changes.
 
+        `arch` is a key of `RECIPES`, or the path of an architecture file.
+
         Raises:
-            UserError: As the class itself.
+            UserError: As the class itself; and the architecture file cannot be read.
         """
-        recipe = RECIPES.get(arch, RECIPES["optimized"])  # an unknown name is refused by the class
+        own = read_architecture(Path(arch)) if arch.endswith(ARCHITECTURE_SUFFIX) else None
+        # An unknown name is refused by the class.
+        recipe = own.recipe if own else RECIPES.get(arch, RECIPES["optimized"])
         return cls(
-            arch=arch,
+            arch=own.name if own else arch,
+            architecture=own,
             data=recipe.data if data is None else data,
             epochs=recipe.epochs if epochs is None else epochs,
             batch_size=recipe.batch_size if batch_size is None else batch_size,
@@ -178,29 +193,34 @@ class TrainingConfig(Settings):
         return self.arch
 
     @property
+    def recipe(self) -> Recipe:
+        """The architecture's."""
+        return self.architecture.recipe if self.architecture else RECIPES[self.arch]
+
+    @property
     def input(self) -> InputSpec:
         """As the architecture asks for."""
-        return RECIPES[self.arch].input
+        return self.recipe.input
 
     @property
     def augmentation(self) -> Augmentation:
         """As the architecture asks for."""
-        return RECIPES[self.arch].augmentation
+        return self.recipe.augmentation
 
     @property
     def optimization(self) -> Optimization:
         """As the architecture asks for."""
-        return replace(RECIPES[self.arch].optimization, learning_rate=self.learning_rate)
+        return replace(self.recipe.optimization, learning_rate=self.learning_rate)
 
     @property
     def label_smoothing(self) -> float:
         """As the architecture asks for."""
-        return RECIPES[self.arch].label_smoothing
+        return self.recipe.label_smoothing
 
     @property
     def photos(self) -> bool:
         """As the architecture asks for."""
-        return RECIPES[self.arch].photos
+        return self.recipe.photos
 
     @property
     def all_images(self) -> bool:

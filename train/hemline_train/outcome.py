@@ -93,6 +93,8 @@ def make_card(
     }
     if isinstance(config, QatConfig):
         training["arch"] = config.card.training.get("arch", config.card.name)
+        if "architecture" in config.card.training:
+            training["architecture"] = config.card.training["architecture"]
         training["int8_metrics"] = {name: score.summary() for name, score in int8_scores.items()}
         training["trained_on_from"] = {
             "network_sha256": config.card.network_sha256,
@@ -103,6 +105,8 @@ def make_card(
         )
     assert isinstance(config, TrainingConfig)
     training["arch"] = config.arch
+    if config.architecture:
+        training["architecture"] = config.architecture.to_json()
     if config.teachers:
         training["teachers"] = [
             {"name": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}

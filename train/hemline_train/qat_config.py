@@ -12,6 +12,7 @@ from typing import ClassVar
 from hemline.card import InputSpec, ModelCard
 from hemline.errors import CardError, UserError
 from hemline.zipcard import read_zip_card
+from hemline_train.architecture_file import Architecture
 from hemline_train.config import ARGUMENTS, BestBy, Settings
 from hemline_train.recipes import RECIPES, Augmentation
 
@@ -118,6 +119,8 @@ class QatConfig(Settings):
     def augmentation(self) -> Augmentation:
         """As the architecture that the card names asks for."""
         recipe = RECIPES.get(self.card.training.get("arch", ""))
+        if "architecture" in self.card.training:
+            recipe = Architecture.from_json(self.card.training["architecture"]).recipe
         return recipe.augmentation if recipe else Augmentation()
 
 

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hemline.card import InputSpec
+from hemline.errors import UserError
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{name} of a recipe is {value}", f"it must be from {low} to {high}")
 
 
 @dataclass(frozen=True)
@@ -19,12 +25,20 @@ class Augmentation:
             Zhong et al., 2017, arXiv:1708.04896).
         mixed: Share of the pictures in which a rectangle is that of another picture, whose class then
             counts by its area (CutMix, Yun et al., 2019, arXiv:1905.04899).
+
+    Raises:
+        UserError: A value is out of range.
     """
 
     flip: bool = False
     max_shift_px: int = 0
     erased: float = 0.0
     mixed: float = 0.0
+
+    def __post_init__(self) -> None:
+        _within("max_shift_px", self.max_shift_px, 0, 4096)
+        _within("erased", self.erased, 0, 1)
+        _within("mixed", self.mixed, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,9 @@ class Optimization:
             kernel is added to its gradient.
         averaging: The weights that are kept are a moving average over the steps with this decay; 0
             keeps those of the last step.
+
+    Raises:
+        UserError: A value is out of range; the learning rate is checked where a run is set.
     """
 
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -49,6 +66,11 @@ class Optimization:
     warm_up: float = 0.2
     weight_decay: float = 0.0
     averaging: float = 0.0
+
+    def __post_init__(self) -> None:
+        _within("warm_up", self.warm_up, 0, 0.99)
+        _within("weight_decay", self.weight_decay, 0, 1)
+        _within("averaging", self.averaging, 0, 0.999999)
 
 
 @dataclass(frozen=True)
@@ -68,6 +90,9 @@ class Recipe:
             weights are restored; 0 trains all epochs and keeps the last weights.
         data: The data set by default.
         photos: Whether the images of an epoch are made anew of photos (`hemline_train.wardrobe`).
+
+    Raises:
+        UserError: A share is out of range.
     """
 
     summary: str
@@ -81,6 +106,10 @@ class Recipe:
     patience: int
     data: str = "fashion-mnist"
     photos: bool = False
+
+    def __post_init__(self) -> None:
+        _within("dropout", self.dropout, 0, 0.99)
+        _within("label_smoothing", self.label_smoothing, 0, 0.99)
 
 
 _GARMENT_ON_BLACK = InputSpec((28, 28), "gray", "pad", "light-on-dark")  # as in Fashion-MNIST

@@ -19,6 +19,7 @@ import numpy as np
 
 from hemline import __version__, atomic
 from hemline.errors import UserError
+from hemline_train.architecture_file import Architecture
 from hemline_train.config import ARGUMENTS, Settings, TrainingConfig
 from hemline_train.fitting import Arrays, EpochLog, FitState
 from hemline_train.qat_config import QatConfig
@@ -138,6 +139,8 @@ def new_run_folder(config: Settings, data_sha256: str) -> RunFolder:
     del settings["out"]
     content = {"format": ARGUMENTS_FORMAT, **settings, "data_sha256": data_sha256}
     folder.write_json(_VERSIONS, versions())
+    if isinstance(config, TrainingConfig) and config.architecture:
+        content["architecture"] = config.architecture.to_json()
     if isinstance(config, QatConfig):
         content["model"] = str(config.model)
         atomic.write_bytes(folder.source, config.model.read_bytes())
@@ -164,6 +167,8 @@ def open_run_folder(path: Path) -> tuple[RunFolder, Settings, str]:
         if "model" in content:
             config = QatConfig(**content | {"model": folder.source}, out=path.parent)
         else:
+            if content.get("architecture"):
+                content["architecture"] = Architecture.from_json(content["architecture"])
             config = TrainingConfig(**content, out=path.parent)
     except FileNotFoundError as error:
         raise UserError(

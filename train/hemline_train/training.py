@@ -11,7 +11,7 @@ from typing import Any
 from hemline import atomic
 from hemline.errors import UserError
 from hemline_train._tensorflow import make_deterministic
-from hemline_train.architectures import build_network
+from hemline_train.architectures import build_design, build_network
 from hemline_train.config import Settings, TrainingConfig
 from hemline_train.distillation import Teacher, load_teachers
 from hemline_train.evaluation import Forward, score_logits
@@ -160,7 +160,11 @@ def _subject(config: Settings, images: TrainingImages) -> _FloatSubject | QatSub
     if isinstance(config, QatConfig):
         return QatSubject(config, images)
     assert isinstance(config, TrainingConfig)
-    return _FloatSubject(build_network(config.arch, len(images.labels)))
+    classes, own = len(images.labels), config.architecture
+    if own:
+        shape = own.recipe.input.tensor_shape[1:]
+        return _FloatSubject(build_design(own.design, shape, classes, own.name))
+    return _FloatSubject(build_network(config.arch, classes))
 
 
 def _load(config: Settings) -> TrainingImages:
