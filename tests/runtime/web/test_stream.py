@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from itertools import count
@@ -239,3 +242,28 @@ def test_the_stream_of_one_hemline_is_the_camera_of_another(process, hemline, fi
     assert good
     assert picture.shape[1] == 640
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) > 10
+
+
+@pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_that_is_started_again_is_found_again_by_who_watches(process, film, kill):
+    begun = process(*[film] * 30, "--serve", "127.0.0.1:0")
+    where = f"127.0.0.1:{begun.port}"
+    viewers = [begun.stream() for _ in range(5)]
+    command = ["classify", "--camera", f"http://{where}/stream.mjpg", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "hemline", *command], stdout=-1, stderr=-1, text=True
+    ) as camera:
+        try:
+            assert "label" in json.loads(camera.stdout.readline())
+            begun.end(kill)
+            again = process(*[film] * 30, "--serve", where)  # at once, at the same address
+            assert again.ask("/healthz").status == 200
+            said = camera.stderr.readline() + camera.stderr.readline()
+            before = time.time()
+            while json.loads(camera.stdout.readline())["time"] < before:
+                pass  # what it has seen before
+        finally:
+            camera.kill()
+    assert len(said.splitlines()) == 2, said  # that it is gone, and that it is back
+    for viewer in viewers:
+        viewer.close()
