@@ -61,12 +61,7 @@ def train(config: Settings, report: Report = report_to_stderr) -> TrainingResult
         TrainingInterrupted: Ctrl-C; `resume` continues the run.
     """
     images = _load(config)
-    if config.all_images and images.evaluation_split == "validation":
-        raise UserError(
-            f"{config.data} has no test split, so once the validation images are trained on nothing "
-            "tells how good the network is",
-            "leave --with-validation out, or give the data set a test split",
-        )
+    _images_to_fit(config, images)  # what cannot be trained on leaves no folder
     teacher = _teacher(config, images)
     folder = new_run_folder(config, images.sha256)
     report(f"run folder {folder.path}")
@@ -181,6 +176,12 @@ def _images_to_fit(config: Settings, images: TrainingImages) -> tuple[EpochImage
         raise UserError(
             f"{config.name} makes its training images of photos, and keeps some to choose by",
             "leave --with-validation out",
+        )
+    if images.evaluation_split == "validation":
+        raise UserError(
+            f"{config.data} has no test split, so once the validation images are trained on nothing "
+            "tells how good the network is",
+            "leave --with-validation out, or give the data set a test split",
         )
     return images.train.joined(images.splits["validation"]), None
 
