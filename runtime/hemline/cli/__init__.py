@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names need not be UTF-8. In JSON `\udcff` is even the right way to write such a byte.
         sys.stdout.reconfigure(errors="backslashreplace")
+    status = DONE
     try:
         if sys.stdout is None:
             raise UserError("standard output is closed", "let it go to a file or a terminal")
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`). Python would complain at exit.
         _abandon_stdout()
-        return DONE
+        return status
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
