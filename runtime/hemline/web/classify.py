@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 from hemline.sinks.base import as_json
 from hemline.web import uploads
-from hemline.web.guarded import Guarded
+from hemline.web.guarded import Guarded, stated_length
 
 if TYPE_CHECKING:
     from hemline.batch import Outcome
-
-_READ_IN_VAIN = 8  # times as much as is allowed
 
 
 class Classify(Guarded):
@@ -26,62 +24,42 @@ class Classify(Guarded):
     async def prepare(self) -> None:
         """Decide before the body is read, and let it wait until others are done."""
         self._content = bytearray()
-        self._received = 0
-        self._refusal: tuple[int, str, float | None] | None = None
+        self.expect_body()
         self.check()
-        if self._finished:
+        if self.is_refused:
             return
         shared, headers = self.shared, self.request.headers
         limits = shared.limits
-        length = _length(headers.get("Content-Length", "0"))
+        length = stated_length(headers)
         if length is None:
             self.refuse(400, "Content-Length is no number")
-            return
-        if headers.get("Content-Type", "").lower().startswith("multipart/"):
-            self._refusal = 415, "send the bytes of the picture themselves, not a form", None
+        elif headers.get("Content-Type", "").lower().startswith("multipart/"):
+            self.refuse(415, "send the bytes of the picture themselves, not a form")
         elif length > limits.upload_bytes:
-            self._refusal = self._too_large()
+            self._refuse_length()
         elif not await shared.uploads.take(limits.wait_s):
-            self._refusal = 503, "other pictures are being classified", 1.0
+            self.refuse(503, "other pictures are being classified", retry_s=1.0)
         else:
             self._has_slot = True
             shared.seats.hold(self.connection.stream)
-        if self._refusal is not None and (length > self._most or "Expect" in headers):
-            self._refuse()
-            return
-        self.connection.set_max_body_size(sys.maxsize)  # `data_received` bounds it, and says so
-        self.connection.set_body_timeout(limits.upload_s)
+            self.connection.set_max_body_size(sys.maxsize)  # `data_received` bounds it
+            self.connection.set_body_timeout(limits.upload_s)
 
-    @property
-    def _most(self) -> int:
-        """Most clients listen when they have sent all; so what is not too much is read, and thrown away."""
-        return _READ_IN_VAIN * self.shared.limits.upload_bytes
-
-    def _too_large(self) -> tuple[int, str, None]:
-        return 413, f"a picture may have {self.shared.limits.upload_bytes} bytes", None
+    def _refuse_length(self) -> None:
+        self.refuse(413, f"a picture may have {self.shared.limits.upload_bytes} bytes")
 
     def data_received(self, chunk: bytes) -> None:
-        """Called by Tornado with each piece of the body; one in chunks has not said its length."""
-        self._received += len(chunk)
-        if self._has_slot and self._received > self.shared.limits.upload_bytes:
-            self._refusal = self._too_large()
-            self._content.clear()
-            self._done()
+        """Called by Tornado with each piece of the body."""
         if self._has_slot:
             self._content += chunk
-        elif self._received > self._most:
-            self._refuse()
-
-    def _refuse(self) -> None:
-        assert self._refusal is not None
-        status, reason, retry_s = self._refusal
-        self.refuse(status, reason, retry_s=retry_s)
+            if len(self._content) > self.shared.limits.upload_bytes:
+                self._content.clear()
+                self._done()
+                self._refuse_length()
+        super().data_received(chunk)
 
     async def post(self) -> None:
         """The answer as `classify --json` prints it."""
-        if self._refusal is not None:
-            self._refuse()
-            return
         content = bytes(self._content)
         if refused := uploads.refused(content, self.shared.limits):
             self.refuse(refused.status, refused.reason + self._hint())
@@ -131,7 +109,3 @@ class Classify(Guarded):
             self._has_slot = False
             self.shared.uploads.give_back()
             self.shared.seats.wait(self.connection.stream)
-
-
-def _length(stated: str) -> int | None:
-    return int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < 20 else None

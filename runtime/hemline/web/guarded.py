@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tornado.http1connection import HTTP1Connection
@@ -12,7 +13,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from hemline.web import pages
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
     from types import TracebackType
 
     from hemline.card import ModelCard
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hemline.web.state import State
     from hemline.web.uploads import Desk
 
+_READ_IN_VAIN = 8  # times as much as a picture may have
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": pages.NOTHING_POLICY,
@@ -56,6 +58,9 @@ class Guarded(RequestHandler):
     """Lets a request through only if it may, and tells of errors in JSON; it takes no body."""
 
     METHODS: tuple[str, ...] = ("GET", "HEAD")
+    _body_comes = False
+    _late: dict[str, Any] | None = None  # the error that is told when the body has come
+    received = 0  # bytes of it
 
     def initialize(self, shared: Shared) -> None:
         """Called by Tornado with what all handlers know."""
@@ -68,11 +73,55 @@ class Guarded(RequestHandler):
 
     def prepare(self) -> Awaitable[None] | None:
         """Refuse what may not be, before anything of a body is read, or anything is done."""
+        self.expect_body()
         self.check()
         return None
 
+    def expect_body(self) -> None:
+        """Have a refusal wait for the end of the body, which is thrown away, unless it is too long.
+
+        Most clients listen only when they have sent all, and would not hear of it before.
+        """
+        headers = self.request.headers
+        length = stated_length(headers)
+        if length is None or length > self._most or "Expect" in headers:
+            return
+        if not length and "Transfer-Encoding" not in headers:
+            return
+        self._body_comes = True
+        self.connection.set_max_body_size(sys.maxsize)  # `data_received` bounds it, and says so
+        self.connection.set_body_timeout(self.shared.limits.idle_s)
+        name = (self.request.method or "").lower()
+        answer = getattr(self, name)
+
+        def when_it_has_come() -> Awaitable[None] | None:
+            self._body_comes = False
+            if self._late is not None:
+                self.give_json(self._late)
+                return None
+            answered: Awaitable[None] | None = answer()
+            return answered
+
+        setattr(self, name, when_it_has_come)
+
     def data_received(self, chunk: bytes) -> None:
-        """Called by Tornado with each piece of a body."""
+        """Called by Tornado with each piece of a body; one in chunks has not said its length."""
+        self.received += len(chunk)
+        if self.received > self._most:
+            self._body_comes = False
+            if self._late is None:
+                self.refuse(413, "the body is too long")
+            else:
+                self.give_json(self._late)
+
+    @property
+    def _most(self) -> int:
+        return _READ_IN_VAIN * self.shared.limits.upload_bytes
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether an error is told, or will be."""
+        return self._finished or self._late is not None
 
     def check(self) -> None:
         """Refuse what may not be."""
@@ -124,11 +173,14 @@ class Guarded(RequestHandler):
         return "Authorization" in self.request.headers
 
     def refuse(self, status: int, reason: str, *, retry_s: float | None = None) -> None:
-        """Answer with an error, and no more."""
+        """Answer with an error, and no more; not before the body has come."""
         if retry_s is not None:
             self.set_header("Retry-After", str(max(1, math.ceil(retry_s))))
         self.set_status(status)
-        self.give_json({"error": reason})
+        if self._body_comes:
+            self._late = {"error": reason}
+        else:
+            self.give_json({"error": reason})
 
     def give_json(self, content: dict[str, Any]) -> None:
         """Answer with an object, and no more."""
@@ -168,5 +220,11 @@ class NotFound(Guarded):
     def check(self) -> None:
         """Even that there is nothing is told to those alone who may know."""
         super().check()
-        if not self._finished:
+        if not self.is_refused:
             self.refuse(404, "there is nothing here; GET /api/info tells what runs here")
+
+
+def stated_length(headers: Mapping[str, str]) -> int | None:
+    """How long a body is said to be, 0 where nothing is said; None for what is no number."""
+    stated = headers.get("Content-Length", "0")
+    return int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < 20 else None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+from tornado.log import app_log
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
@@ -119,6 +121,7 @@ class WebServer:
         server.seats = self._shared.seats
         server.add_sockets(self._sockets)
         await self._stopping.wait()
+        app_log.addFilter(_is_a_fault)
         server.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(server.close_all_connections(), _END_S / 2)
@@ -143,6 +146,11 @@ def _application(shared: guarded.Shared) -> Application:
         default_handler_args=common,
         log_function=lambda _handler: None,  # addresses can hold the token
     )
+
+
+def _is_a_fault(record: logging.LogRecord) -> bool:
+    """Whether Tornado tells of one: that a request is cancelled, since the server ends, is none."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _bound(address: Address) -> list[socket.socket]:

@@ -177,12 +177,12 @@ def test_an_upload_is_bounded_whether_it_says_its_length_or_not(serve):
     assert served.ask("/healthz").status == 200
 
 
-def test_of_an_upload_without_end_not_all_is_read(serve):
+@pytest.mark.parametrize("line", ["POST /api/classify", "POST /nothing", "GET /api/latest"])
+def test_of_a_body_without_end_not_all_is_read(serve, line):
     served = serve(mode="api", limits=Limits(upload_bytes=10_000))
+    head = f"{line} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
-        connection.sendall(
-            b"POST /api/classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+        connection.sendall(head.encode())
         sent = 0
         try:
             while sent < 50_000_000:
@@ -267,16 +267,29 @@ def test_who_waits_for_a_place_and_goes_takes_none(serve, garments):
         assert served.ask("/api/classify", "POST", garments[0].read_bytes()).status == 200
 
 
-def test_a_body_where_none_is_taken_does_not_hide_the_error(serve):
-    served = serve(mode="api")
+def test_a_body_that_is_not_taken_does_not_hide_the_error(serve):
+    served, with_token = serve(mode="api"), serve(":0", mode="api")
+    body = bytes(3_000_000)  # more than the network takes before the server has read some
     for path, status in (("/api/classify/", 404), ("/", 405), ("/api/latest", 405)):
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
-        with Idle(served.port, head.encode()) as sender:
-            told = sender.socket.recv(10_000)
-        assert told.startswith(b"HTTP/1.1 %d " % status), path
-        assert "error" in json.loads(told.partition(b"\r\n\r\n")[2])
-    reply = served.ask("/api/latest", "GET", b"a body that nobody wants")
+        reply = served.ask(path, "POST", body)
+        assert reply.status == status, path
+        assert "error" in reply.json
+        assert with_token.ask(path, "POST", body).status == 401
+    assert with_token.ask("/api/classify", "POST", body).status == 401
+    assert served.ask("/api/classify", "POST", body, Origin="http://evil.example").status == 403
+    assert b" 404 " in in_chunks(served.port, 3_000_000, "/nothing")
+    reply = served.ask("/api/latest", "GET", body)
     assert (reply.status, reply.json["state"]) == (200, "ready")
+
+
+@pytest.mark.parametrize(
+    "more", ["Content-Length: 1000000000\r\n", "Content-Length: 9\r\nExpect: 100-continue\r\n"]
+)
+def test_a_body_that_is_not_taken_is_not_waited_for_if_it_is_too_long_or_waits_itself(serve, more):
+    head = f"POST /nothing HTTP/1.1\r\nHost: localhost\r\n{more}\r\n"
+    with Idle(serve(mode="api").port, head.encode()) as sender:
+        told = sender.socket.recv(10_000)
+    assert told.startswith(b"HTTP/1.1 404 ")
 
 
 @pytest.mark.parametrize("length", ["abc", "-5", "1e3", "٣", "9" * 30])

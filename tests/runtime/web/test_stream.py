@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -242,6 +243,20 @@ def test_the_stream_of_one_hemline_is_the_camera_of_another(process, hemline, fi
     assert good
     assert picture.shape[1] == 640
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) > 10
+
+
+def test_requests_that_are_cut_off_by_the_end_are_not_told_as_faults(process):
+    begun = process("--serve", "127.0.0.1:0")
+    clients = [socket.create_connection(("127.0.0.1", begun.port), timeout=0.3) for _ in range(4)]
+    for client in clients:
+        # One after the other, until the network or the server takes no more.
+        with contextlib.suppress(OSError):
+            while True:
+                client.sendall(b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+    code, _, said = begun.end()
+    assert (code, said) == (130, "hemline: interrupted\n")
+    for client in clients:
+        client.close()
 
 
 @pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
