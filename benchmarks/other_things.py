@@ -31,7 +31,7 @@ from hemline.datasets import open_dataset
 from hemline.errors import UserError
 from hemline.parity.metrics import wilson_interval
 from hemline_train.wardrobe.backdrops import Backdrops
-from hemline_train.wardrobe.score import auroc, auroc_interval
+from hemline_train.wardrobe.score import auroc_summary
 
 SIDE, MARGIN = 256, 28
 SEED = 5
@@ -80,9 +80,9 @@ def _measure(arguments: argparse.Namespace) -> None:
         print(_line(kind, np.array(confidences), classifier.threshold, "answered with unknown"))
     print(f"taken for: {', '.join(f'{name} {n}' for name, n in taken_for.most_common())}\n")
     print(_line(f"garments ({split.name})", garments, classifier.threshold, "lost as unknown"))
-    area = auroc(garments, every)
-    low, high = auroc_interval(area, len(garments), len(every))
-    print(f"AUROC of garments against them: {area:.3f} ({low:.3f}–{high:.3f})")
+    curve = auroc_summary(garments, every)
+    low, high = curve["interval_95"]
+    print(f"AUROC of garments against them: {curve['area']:.3f} ({low:.3f}–{high:.3f})")
 
 
 def _frames(folder: Path, without: list[str], grounds: Backdrops) -> Iterator[tuple[str, Picture]]:

@@ -20,7 +20,7 @@ from hemline_convert.static_quantizer import StaticQuantizer
 from hemline_train.evaluation import Score, score_logits
 from hemline_train.images import Images, TrainingImages
 from hemline_train.wardrobe.score import (
-    auroc,
+    auroc_summary,
     confidences,
     fit_temperature,
     fit_threshold,
@@ -68,7 +68,7 @@ def fit_judgement(
             "calibration_error": round(score.calibration_error, 4),
             "refused": refused(score.confidences, threshold).summary(),
             "auroc": {
-                kind: round(auroc(score.confidences, found), 4) for kind, found in nothing.items()
+                kind: auroc_summary(score.confidences, found) for kind, found in nothing.items()
             },
         }
     for kind, found in nothing.items():

@@ -12,6 +12,7 @@ from hemline_train.wardrobe.score import (
     Share,
     auroc,
     auroc_interval,
+    auroc_summary,
     confidences,
     fit_temperature,
     fit_threshold,
@@ -111,3 +112,10 @@ def test_the_interval_of_the_auroc_holds_the_true_one_nineteen_times_of_twenty()
         low, high = auroc_interval(area, 60, 60)
         held += low <= true <= high
     assert held >= 180
+
+
+def test_the_area_is_told_with_its_interval_and_counts() -> None:
+    told = auroc_summary(np.array([0.9, 0.4]), np.array([0.5, 0.3, 0.2]))
+    assert told["area"] == pytest.approx(5 / 6, abs=1e-6)
+    assert told["interval_95"][0] < 5 / 6 < told["interval_95"][1]
+    assert (told["garments"], told["frames"]) == (2, 3)

@@ -145,6 +145,18 @@ def auroc_interval(area: float, garments: int, frames: int) -> tuple[float, floa
     return max(0.0, area - spread), min(1.0, area + spread)
 
 
+def auroc_summary(garments: NDArray[np.floating], nothing: NDArray[np.floating]) -> dict[str, Any]:
+    """The area under the curve for a JSON file, with its 95 % interval and the numbers of pictures."""
+    area = auroc(garments, nothing)
+    low, high = auroc_interval(area, len(garments), len(nothing))
+    return {
+        "area": round(area, 6),
+        "interval_95": [round(low, 6), round(high, 6)],
+        "garments": len(garments),
+        "frames": len(nothing),
+    }
+
+
 def group_loss(logits: Logits, groups: Groups, matrix: Matrix, temperature: float = 1.0) -> float:
     """Mean of −log Σ over the classes of the group of their probability, in nats."""
     probabilities = softmax(logits, temperature)
