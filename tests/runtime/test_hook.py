@@ -119,10 +119,10 @@ def test_a_command_that_takes_too_long_is_killed_with_all_that_it_started(script
         "time.sleep(60)"
     )
     start = time.monotonic()
-    with Hook(command, timeout_s=1.0, tell=told.append) as hook:
+    with Hook(command, timeout_s=4.0, tell=told.append) as hook:  # Python itself needs some time to begin
         hook.event(event("a"))
-    assert time.monotonic() - start < 10
-    assert "took longer than 1 s and was killed" in told[0]
+    assert time.monotonic() - start < 20
+    assert "took longer than 4 s and was killed" in told[0]
     for pid in map(int, (tmp_path / "pids").read_text().split()):
         wait_until(lambda pid=pid: has_ended(pid))
 
