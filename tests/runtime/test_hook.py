@@ -119,7 +119,9 @@ def test_a_command_that_takes_too_long_is_killed_with_all_that_it_started(script
         "time.sleep(60)"
     )
     start = time.monotonic()
-    with Hook(command, timeout_s=4.0, tell=told.append) as hook:  # Python itself needs some time to begin
+    with Hook(
+        command, timeout_s=4.0, tell=told.append
+    ) as hook:  # Python itself needs some time to begin
         hook.event(event("a"))
     assert time.monotonic() - start < 20
     assert "took longer than 4 s and was killed" in told[0]

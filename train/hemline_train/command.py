@@ -14,7 +14,7 @@ from hemline.errors import UserError
 from hemline.extras import require
 from hemline_train.config import BEST_BY_TEXT, Settings, TrainingConfig
 from hemline_train.qat_config import QatConfig
-from hemline_train.recipes import RECIPES
+from hemline_train.recipes import BACKBONE_ALPHAS, RECIPES
 
 if TYPE_CHECKING:
     from hemline_train.evaluation import Score
@@ -76,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL.keras",
         help="learn from the answers of this trained network too (distillation); give it again for more, "
         "whose answers are averaged",
+    )
+    parser.add_argument(
+        "--backbone",
+        choices=list(BACKBONE_ALPHAS),
+        help="with --arch wardrobe: train on from this network of Keras Applications, whose ImageNet weights "
+        "are downloaded once; 96×96 input",
     )
     parser.add_argument(
         "--with-validation",
@@ -154,11 +160,12 @@ def _rows(kind: str, scores: dict[str, Score], wide: int) -> list[str]:
 def _config(arguments: argparse.Namespace) -> Settings | None:
     """The settings of a new run, or None to resume one."""
     names = (
-        "arch data epochs batch_size patience learning_rate seed out teachers with_validation qat"
+        "arch backbone data epochs batch_size patience learning_rate seed out teachers with_validation "
+        "qat"
     ).split()
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if "resume" not in arguments and "qat" in given:
-        for name in ("arch", "teachers", "with_validation"):
+        for name in ("arch", "backbone", "teachers", "with_validation"):
             if name in given:
                 raise UserError(
                     f"--qat goes with no {_option(name)}",

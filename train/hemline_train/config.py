@@ -15,7 +15,16 @@ from hemline_train.architecture_file import (
     Architecture,
     read_architecture,
 )
-from hemline_train.recipes import RECIPES, Augmentation, Optimization, Recipe
+from hemline_train.recipes import (
+    BACKBONE_ALPHAS,
+    BACKBONE_EPOCHS,
+    BACKBONE_INPUT,
+    BACKBONE_LEARNING_RATE,
+    RECIPES,
+    Augmentation,
+    Optimization,
+    Recipe,
+)
 
 ARGUMENTS = "arguments.json"  # in the folder of a run: its settings
 MAX_SEED = 2**32 - 1  # what Keras takes
@@ -119,6 +128,8 @@ class TrainingConfig(Settings):
             whose answers the network learns (`hemline_train.distillation`).
         with_validation: Train on the images of the validation split too: for the last run, when
             nothing is to be chosen any more. There is no early stopping then.
+        backbone: A key of `BACKBONE_ALPHAS`: what is trained on, in place of a new network. Only with
+            an architecture for photos.
 
     Raises:
         UserError: A value is out of range.
@@ -128,6 +139,7 @@ class TrainingConfig(Settings):
     architecture: Architecture | None = None
     teachers: tuple[str, ...] = ()
     with_validation: bool = False
+    backbone: str = ""
 
     def __post_init__(self) -> None:
         known = (self.architecture.name,) if self.architecture else tuple(RECIPES)
@@ -146,6 +158,17 @@ class TrainingConfig(Settings):
                 "--epochs that proved good",
             )
 
+        if self.backbone and self.backbone not in BACKBONE_ALPHAS:
+            raise UserError(
+                f"there is no backbone {self.backbone!r}",
+                f"choose one of: {', '.join(BACKBONE_ALPHAS)}",
+            )
+        if self.backbone and not self.photos:
+            raise UserError(
+                f"the architecture {self.arch} is a whole network and takes no backbone",
+                "give --arch wardrobe with --backbone",
+            )
+
     @classmethod
     def recommended(
         cls,
@@ -160,6 +183,7 @@ class TrainingConfig(Settings):
         out: str | Path = "runs",
         teachers: Iterable[str | Path] = (),
         with_validation: bool = False,
+        backbone: str = "",
     ) -> TrainingConfig:
         """The configuration that `arch` recommends, with changes.
 
@@ -171,6 +195,9 @@ class TrainingConfig(Settings):
         own = read_architecture(Path(arch)) if arch.endswith(ARCHITECTURE_SUFFIX) else None
         # An unknown name is refused by the class.
         recipe = own.recipe if own else RECIPES.get(arch, RECIPES["optimized"])
+        if backbone:
+            rate = replace(recipe.optimization, learning_rate=BACKBONE_LEARNING_RATE)
+            recipe = replace(recipe, epochs=BACKBONE_EPOCHS, optimization=rate)
         return cls(
             arch=own.name if own else arch,
             architecture=own,
@@ -185,12 +212,13 @@ class TrainingConfig(Settings):
             out=Path(out),
             teachers=tuple(str(path) for path in teachers),
             with_validation=with_validation,
+            backbone=backbone,
         )
 
     @property
     def name(self) -> str:
-        """The architecture's."""
-        return self.arch
+        """The architecture's, or that of the backbone."""
+        return self.backbone or self.arch
 
     @property
     def recipe(self) -> Recipe:
@@ -199,8 +227,8 @@ class TrainingConfig(Settings):
 
     @property
     def input(self) -> InputSpec:
-        """As the architecture asks for."""
-        return self.recipe.input
+        """As the architecture or the backbone asks for."""
+        return BACKBONE_INPUT if self.backbone else self.recipe.input
 
     @property
     def augmentation(self) -> Augmentation:

@@ -105,6 +105,8 @@ def make_card(
         )
     assert isinstance(config, TrainingConfig)
     training["arch"] = config.arch
+    if config.backbone:
+        training["backbone"] = f"{config.backbone}, weights of ImageNet"
     if config.architecture:
         training["architecture"] = config.architecture.to_json()
     if config.teachers:

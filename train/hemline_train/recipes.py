@@ -118,6 +118,19 @@ _GARMENT_ON_BLACK = InputSpec((28, 28), "gray", "pad", "light-on-dark")  # as in
 _LONG = Optimization("sgd", 0.1, "one-cycle", weight_decay=3e-4, averaging=0.998)
 _STRONG = Augmentation(flip=True, max_shift_px=2, erased=0.25)
 
+# Of `--backbone`: the width of a MobileNetV2, and what it is trained on with.
+BACKBONE_ALPHAS = {
+    "mobilenet-v2-0.35": 0.35,
+    "mobilenet-v2-0.5": 0.5,
+    "mobilenet-v2-0.75": 0.75,
+    "mobilenet-v2-1.0": 1.0,
+}
+BACKBONE_INPUT = InputSpec(
+    (96, 96), "rgb", "pad", "as-is"
+)  # the smallest that there are weights for
+BACKBONE_LEARNING_RATE = 0.01  # the weights are good already
+BACKBONE_EPOCHS = 30
+
 RECIPES = {
     "initial": Recipe(
         "the paper's network with no measure against overfitting",

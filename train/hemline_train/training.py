@@ -12,6 +12,7 @@ from hemline import atomic
 from hemline.errors import UserError
 from hemline_train._tensorflow import make_deterministic
 from hemline_train.architectures import build_design, build_network
+from hemline_train.backbones import build_on_backbone
 from hemline_train.config import Settings, TrainingConfig
 from hemline_train.distillation import Teacher, load_teachers
 from hemline_train.evaluation import Forward, score_logits
@@ -156,6 +157,9 @@ def _subject(config: Settings, images: TrainingImages) -> _FloatSubject | QatSub
         return QatSubject(config, images)
     assert isinstance(config, TrainingConfig)
     classes, own = len(images.labels), config.architecture
+    if config.backbone:
+        model = build_on_backbone(config.backbone, config.input, classes, config.name)
+        return _FloatSubject(model)
     if own:
         shape = own.recipe.input.tensor_shape[1:]
         return _FloatSubject(build_design(own.design, shape, classes, own.name))
