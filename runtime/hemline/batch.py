@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hemline._opencv import cv2
 from hemline.errors import UserError
+from hemline.printable import without_password
 from hemline.sources.listing import read_standard_input
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def classify_sources(
             with (open_frames or _open_frames)(source) as frames:
                 yield from classify_frames(frames, classifier, max_frames, judgement)
         except UserError as error:
-            yield Outcome(source.name, None, None, _in_one_line(error))
+            yield Outcome(without_password(source.name), None, None, _in_one_line(error))
     yield from _pictures(run, classifier, make, workers)
 
 

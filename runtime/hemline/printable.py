@@ -16,6 +16,17 @@ def printable(text: str) -> str:
     )
 
 
+def without_password(address: str) -> str:
+    """An address such as `rtsp://user:password@host/live`, with `…` in place of user and password.
+
+    What is no address stays as it is.
+    """
+    scheme, separator, rest = address.partition("://")
+    authority, slash, path = rest.partition("/")
+    _, at, host = authority.rpartition("@")
+    return f"{scheme}{separator}…@{host}{slash}{path}" if at else address
+
+
 def public_address(address: str) -> str:
     """An address such as `rtsp://user:password@host/live?key=…` without what stands before the `@`, and
     without its query, where cameras take passwords too.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hemline.doctor.finding import Finding, State
 from hemline.doctor.software import answer, probe
-from hemline.printable import public_address
+from hemline.printable import public_address, without_password
 from hemline.v4l2 import capability
 
 if TYPE_CHECKING:
@@ -99,7 +99,11 @@ def full_name(camera: str) -> str:
 
 def _without_secrets(text: str, camera: str) -> str:
     """A report may be sent to others: no password of a stream is in it."""
-    return text.replace(camera, public_address(camera)) if "://" in camera else text
+    if "://" not in camera:
+        return text
+    for known_as in (camera, without_password(camera)):  # messages have the second
+        text = text.replace(known_as, public_address(camera))
+    return text
 
 
 def commands(found: list[Node]) -> dict[str, list[str]]:

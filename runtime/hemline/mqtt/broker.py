@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hemline.errors import UserError
+from hemline.printable import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ def broker_of(address: str, environment: Mapping[str, str]) -> Broker:
     """
     scheme, colon, rest = address.partition("://")
     if not colon or scheme not in _PORTS:
-        raise UserError(f"{_without_secret(address)!r} is no address of an MQTT broker", _EXAMPLE)
+        raise UserError(f"{without_password(address)!r} is no address of an MQTT broker", _EXAMPLE)
     authority, _, topic = rest.partition("/")
     if "@" in authority:
         raise UserError(
@@ -83,11 +84,6 @@ def broker_of(address: str, environment: Mapping[str, str]) -> Broker:
         _tls(environment.get(CA_FILE), scheme),
         *_user_and_password(environment),
     )
-
-
-def _without_secret(address: str) -> str:
-    before, at, after = address.rpartition("@")
-    return f"{before[: before.find('://') + 3]}…@{after}" if at else address
 
 
 def _host_and_port(authority: str, address: str) -> tuple[str, int | None]:

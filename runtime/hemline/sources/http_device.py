@@ -47,7 +47,7 @@ class HttpDevice(StreamDevice):
         self._frames.restart()
         try:
             # An https address must have a certificate that this machine trusts.
-            response = urllib.request.urlopen(_request(self.name), timeout=_TIMEOUT_S)
+            response = urllib.request.urlopen(_request(self._address), timeout=_TIMEOUT_S)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != http.client.UNAUTHORIZED:  # FFmpeg knows more ways to log in

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hemline._opencv import cv2
 from hemline.errors import DeviceError
+from hemline.printable import without_password
 
 if TYPE_CHECKING:
     from hemline.preprocess import Frame
@@ -103,11 +104,12 @@ class StreamDevice(_OpenCvDevice):
     """An address that OpenCV's FFmpeg plays: RTSP, and what else it knows."""
 
     def __init__(self, address: str) -> None:
-        self.name = address
+        self._address = address
+        self.name = without_password(address)
 
     def open(self) -> None:
         """Connect."""
-        self._capture = cv2.VideoCapture(self.name, cv2.CAP_FFMPEG, FFMPEG_TIMEOUTS)
+        self._capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, FFMPEG_TIMEOUTS)
         if not self._capture.isOpened():
             self.close()
             raise cannot_be_opened(self.name)

@@ -244,3 +244,18 @@ def test_a_camera_that_is_not_there_yet_is_waited_for_where_that_is_asked_for(he
     done = hemline("classify", "--camera", "97", "--reopen", "0.3")
     assert done.returncode == 2
     assert "there is no camera /dev/video97, and was not there within 0.3 s" in done.stderr
+
+
+def test_a_password_in_the_address_is_shown_nowhere(camera, hemline):
+    address = camera.address.replace("//", "//joe:secret@")
+    camera.password = "Basic am9lOnNlY3JldA=="
+    done = hemline("classify", "--camera", address, "--max-frames", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    host = camera.address.partition("//")[2]
+    assert f'"source": "http://…@{host}"' in done.stdout
+    camera.password = "Basic another"
+    refused = hemline("classify", address, "--json")
+    assert refused.returncode == 1
+    assert "http://…@" in refused.stdout
+    for text in (done.stdout, done.stderr, refused.stdout, refused.stderr):
+        assert "secret" not in text
