@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from hemline_train.drawn_garments import draw_garment
+from hemline_train.drawn_shapes import Canvas
+from hemline_train.wardrobe import drawn_pairs
 from hemline_train.wardrobe.backdrops import Backdrops
 from hemline_train.wardrobe.cutouts import SIDE, drawn_shapes, dyed, laid, pair_or_one, shape_of
 from hemline_train.wardrobe.light import relit
@@ -82,3 +86,15 @@ def test_light_works_on_frames_larger_than_its_stock_of_noise() -> None:
     frame = np.full((600, 700, 3), 90, np.uint8)
     for seed in range(30):
         assert relit(frame, np.random.default_rng(seed), 1.0).shape == frame.shape
+
+
+@pytest.mark.parametrize("kind", drawn_pairs.KINDS)
+def test_a_drawn_pair_is_two_shoes_that_mirror_each_other(
+    kind: Callable[[Canvas, np.random.Generator], None],
+) -> None:
+    canvas = Canvas(192)
+    kind(canvas, np.random.default_rng(3))
+    covered = canvas.alpha > 0.5
+    left, right = covered[:, :96].sum(), covered[:, 96:].sum()
+    assert left > 0.05 * covered.size
+    assert left == pytest.approx(right, rel=0.1)

@@ -17,7 +17,7 @@ from hemline._opencv import cv2
 from hemline.datasets.wardrobe import SHOES
 from hemline_train import drawn_accessories
 from hemline_train.drawn_shapes import Canvas
-from hemline_train.wardrobe import drawn_bags
+from hemline_train.wardrobe import drawn_bags, drawn_pairs
 from hemline_train.wardrobe.backdrops import Backdrops, Plane, cloudy, some_colour
 from hemline_train.wardrobe.light import Picture, Rng
 from hemline_train.wardrobe.views import drawn_view
@@ -29,9 +29,9 @@ _LEAST_CONTRAST = 35.0  # of 255, in the channel in which they differ most
 _PAIRS = 0.45  # share of shoes that are shown as a pair
 
 _PATTERNS: dict[str, tuple[Callable[[Canvas, Rng], None], ...]] = {
-    "sandal": (drawn_accessories.sandal,),
-    "sneaker": (drawn_accessories.sneaker,),
-    "ankle boot": (drawn_accessories.ankle_boot,),
+    "sandal": (drawn_accessories.sandal, drawn_pairs.sandals, drawn_pairs.sandals),
+    "sneaker": (drawn_accessories.sneaker, drawn_pairs.sneakers, drawn_pairs.sneakers),
+    "ankle boot": (drawn_accessories.ankle_boot, drawn_pairs.boots),
     "bag": (drawn_accessories.bag, *drawn_bags.KINDS),
 }
 
@@ -112,7 +112,7 @@ def dyed(shape: Shape, rng: Rng, grounds: Backdrops) -> Picture:
         cloth = grounds.cloth(rng, (SIDE, SIDE)).astype(np.float32)
     else:
         cloth = some_colour(rng).astype(np.float32)[None, None]
-    if rng.random() < 0.3:  # light parts have a colour of their own: soles, prints, laces
+    if rng.random() < 0.4:  # light parts have a colour of their own: soles, prints, laces
         other = some_colour(rng).astype(np.float32)[None, None]
         cut = float(rng.uniform(0.35, 0.75))
         share = np.clip((shade - cut) * 8, 0, 1)[:, :, None]

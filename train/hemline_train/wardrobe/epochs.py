@@ -63,7 +63,7 @@ class Mix:
 
 # How often a class is among the cut-outs: those without photos most.
 _CUTOUT_WEIGHTS = {"sandal": 2.5, "sneaker": 3.0, "bag": 5.0, "ankle boot": 3.0}
-_DRAWN = 0.35  # share of the cut-outs that are drawn, of classes that can be
+_DRAWN = 0.45  # share of the cut-outs that are drawn, of classes that can be
 
 
 @dataclass(frozen=True)
@@ -211,11 +211,12 @@ class EpochPictures:
         assert self._fashion is not None
         group = int(self._fashion[1][row])
         label = WARDROBE_LABELS[group]
-        shape = shape_of(self._fashion[0][row], has_holes(label))
         if label in self._drawn and rng.random() < _DRAWN:
             drawn = self._drawn[label]
-            shape = drawn[int(rng.integers(len(drawn)))]
-        cutouts = pair_or_one(dyed(shape, rng, self._grounds), label, rng)
+            cutouts = [dyed(drawn[int(rng.integers(len(drawn)))], rng, self._grounds)]
+        else:
+            shape = shape_of(self._fashion[0][row], has_holes(label))
+            cutouts = pair_or_one(dyed(shape, rng, self._grounds), label, rng)
         frame_wh = self._frame_wh(ASPECTS[int(rng.integers(len(ASPECTS)))])
         fill = float(rng.uniform(0.6, 1.0)) / len(cutouts) ** 0.5
         frame = laid(cutouts, self._grounds(rng, frame_wh), rng, fill)
