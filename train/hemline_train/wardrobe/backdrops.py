@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Backdrops:
 
     def __init__(self, photos: Photos | None, seed: int, photo_grounds: int = 1200) -> None:
         rng = np.random.default_rng((seed, 101))
-        self._drawn = [texture(rng) for _ in range(TEXTURES)]
+        self._drawn = _textures(seed)
         self._photographed: list[Picture] = []
         self._cloths: list[Picture] = []
         if photos is not None:
@@ -75,6 +76,12 @@ class Backdrops:
             part = part[:, ::-1]
         cut: Picture = np.asarray(cv2.resize(np.ascontiguousarray(part), size_wh), np.uint8)
         return cut
+
+
+@lru_cache(maxsize=2)
+def _textures(seed: int) -> tuple[Picture, ...]:
+    rng = np.random.default_rng((seed, 104))
+    return tuple(texture(rng) for _ in range(TEXTURES))
 
 
 def texture(rng: Rng) -> Picture:

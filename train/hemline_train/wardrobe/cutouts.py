@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,7 @@ def shape_of(image: Picture, has_holes: bool) -> Shape:
     return Shape(np.clip(shade, 0, 1).astype(np.float32), alpha.astype(np.uint8))
 
 
+@lru_cache(maxsize=1)
 def drawn_shapes(seed: int) -> dict[str, list[Shape]]:
     """Drawn garments of the classes that have no photos, by label."""
     rng = np.random.default_rng((seed, 102))
