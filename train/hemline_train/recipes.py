@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hemline.card import InputSpec
@@ -82,12 +82,12 @@ class Recipe:
         input: What its input is, and how a picture becomes it.
         augmentation: Of training images.
         optimization: Optimizer, schedule, averaging.
-        dropout: Share of the last hidden layer that is dropped in training; 0 for no such layer.
-        label_smoothing: Share of the target that is spread over all classes.
         epochs: At most so many.
         batch_size: Images per step.
         patience: Epochs without a better validation loss after which training ends and the best
             weights are restored; 0 trains all epochs and keeps the last weights.
+        dropout: Share of the last hidden layer that is dropped in training; 0 for no such layer.
+        label_smoothing: Share of the target that is spread over all classes.
         data: The data set by default.
         photos: Whether the images of an epoch are made anew of photos (`hemline_train.wardrobe`).
 
@@ -99,11 +99,11 @@ class Recipe:
     input: InputSpec
     augmentation: Augmentation
     optimization: Optimization
-    dropout: float
-    label_smoothing: float
     epochs: int
     batch_size: int
-    patience: int
+    patience: int = 0
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
     data: str = "fashion-mnist"
     photos: bool = False
 
@@ -116,7 +116,6 @@ _GARMENT_ON_BLACK = InputSpec((28, 28), "gray", "pad", "light-on-dark")  # as in
 
 # Of the residual and dense networks, which are trained long, in one falling sweep.
 _LONG = Optimization("sgd", 0.1, "one-cycle", weight_decay=3e-4, averaging=0.998)
-_STRONG = Augmentation(flip=True, max_shift_px=2, erased=0.25)
 
 # Of `--backbone`: the width of a MobileNetV2, and what it is trained on with.
 BACKBONE_ALPHAS = {
@@ -125,11 +124,20 @@ BACKBONE_ALPHAS = {
     "mobilenet-v2-0.75": 0.75,
     "mobilenet-v2-1.0": 1.0,
 }
-BACKBONE_INPUT = InputSpec(
-    (96, 96), "rgb", "pad", "as-is"
-)  # the smallest that there are weights for
+# The smallest that there are weights for.
+BACKBONE_INPUT = InputSpec((96, 96), "rgb", "pad", "as-is")
 BACKBONE_LEARNING_RATE = 0.01  # the weights are good already
 BACKBONE_EPOCHS = 30
+
+_RESIDUAL = Recipe(
+    "a residual network of nine convolutions",
+    _GARMENT_ON_BLACK,
+    Augmentation(flip=True, max_shift_px=2, erased=0.25),
+    _LONG,
+    label_smoothing=0.05,
+    epochs=60,
+    batch_size=128,
+)
 
 RECIPES = {
     "initial": Recipe(
@@ -137,11 +145,8 @@ RECIPES = {
         _GARMENT_ON_BLACK,
         Augmentation(),
         Optimization(),
-        dropout=0.0,
-        label_smoothing=0.0,
         epochs=20,
         batch_size=32,
-        patience=0,
     ),
     "optimized": Recipe(
         "the same with augmentation, dropout and early stopping",
@@ -149,54 +154,29 @@ RECIPES = {
         Augmentation(flip=True, max_shift_px=2),
         Optimization(),
         dropout=0.4,
-        label_smoothing=0.0,
         epochs=60,
         batch_size=64,
         patience=8,
     ),
-    "resnet": Recipe(
-        "a residual network of nine convolutions",
-        _GARMENT_ON_BLACK,
-        _STRONG,
-        _LONG,
-        dropout=0.0,
-        label_smoothing=0.05,
-        epochs=60,
-        batch_size=128,
-        patience=0,
-    ),
-    "densenet": Recipe(
-        "a densely connected network with bottlenecks",
-        _GARMENT_ON_BLACK,
-        _STRONG,
-        _LONG,
-        dropout=0.0,
-        label_smoothing=0.05,
-        epochs=60,
-        batch_size=128,
-        patience=0,
-    ),
+    "resnet": _RESIDUAL,
+    "densenet": replace(_RESIDUAL, summary="a densely connected network with bottlenecks"),
     "teacher": Recipe(
         "a wide residual network, for others to be distilled from; too large for the edge",
         _GARMENT_ON_BLACK,
         Augmentation(flip=True, max_shift_px=2, erased=0.5),
         Optimization("sgd", 0.1, "one-cycle", weight_decay=5e-4, averaging=0.998),
-        dropout=0.0,
         label_smoothing=0.05,
         epochs=40,
         batch_size=128,
-        patience=0,
     ),
     "wardrobe": Recipe(
         "a residual network for photos in colour, which also learns what is no garment",
         InputSpec((64, 64), "rgb", "pad", "as-is"),
         Augmentation(),  # its pictures are changed as they are made
         Optimization("sgd", 0.05, "one-cycle", weight_decay=5e-4, averaging=0.998),
-        dropout=0.0,
         label_smoothing=0.05,
         epochs=150,
         batch_size=64,
-        patience=0,
         data="wardrobe",
         photos=True,
     ),
