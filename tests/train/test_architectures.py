@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -100,3 +103,20 @@ def test_pixels_are_rescaled_to_one_inside_the_network() -> None:
 
 def test_the_number_of_classes_comes_from_the_data() -> None:
     assert build_network("optimized", 3).output_shape == (None, 3)
+
+
+def test_the_page_on_training_tells_the_size_of_each_architecture() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    rows = re.findall(
+        r"^\| (`[^|]*`) \|[^|]*\| ([\d,]+) \| ([\d.]+) million \|$", page, re.MULTILINE
+    )
+    told = {
+        arch: (parameters, macs)
+        for archs, parameters, macs in rows
+        for arch in re.findall(r"`(\w+)`", archs)
+    }
+    assert set(told) == set(RECIPES)
+    for arch, figures in told.items():
+        model = build_network(arch, 13 if arch == "wardrobe" else 10)
+        products = multiply_accumulates(model) / 1e6
+        assert figures == (f"{model.count_params():,}", f"{products:.1f}")
