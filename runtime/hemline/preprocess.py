@@ -21,7 +21,6 @@ The first halvings of a JPEG file may be done by its decoder, which scales for n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -90,30 +89,28 @@ class Preprocessor:
         """What the card says to cut out of the frame, or None."""
         if self._finder is None or frame.ndim == 2 or max(frame.shape[:2]) < GARMENT_SIDE:
             return None
-        size_wh = _garment_size((frame.shape[1], frame.shape[0]))
-        return self._finder.cut_out(self._shrunk(frame, size_wh, lambda image: image))
+        # Halvings alone, which are exact on every machine: a step of a pixel may move the garment's edge.
+        while max(frame.shape[:2]) >= 2 * GARMENT_SIDE and min(frame.shape[:2]) >= 2:
+            frame = self._halved(frame)
+        return self._finder.cut_out(frame)
 
     def _shrunk_and_coloured(self, image: Frame, content_wh: tuple[int, int]) -> Frame:
-        return self._shrunk(image, content_wh, self._coloured)
-
-    def _shrunk(
-        self, image: Frame, content_wh: tuple[int, int], colour: Callable[[Frame], Frame]
-    ) -> Frame:
         width, height = content_wh
         coloured = False
         while image.shape[1] >= 2 * width and image.shape[0] >= 2 * height:
-            half_h, half_w = image.shape[0] // 2, image.shape[1] // 2
-            image = self._resize(
-                image[: 2 * half_h, : 2 * half_w], (half_w, half_h), cv2.INTER_AREA
-            )
+            image = self._halved(image)
             if not coloured:
-                image, coloured = colour(image), True
+                image, coloured = self._coloured(image), True
         if not coloured:
-            image = colour(image)
+            image = self._coloured(image)
         if image.shape[:2] == (height, width):
             return image
         shrinks = image.shape[1] >= width and image.shape[0] >= height
         return self._resize(image, (width, height), cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def _halved(self, image: Frame) -> Frame:
+        height, width = image.shape[0] // 2, image.shape[1] // 2
+        return self._resize(image[: 2 * height, : 2 * width], (width, height), cv2.INTER_AREA)
 
     def _resize(self, image: Frame, size_wh: tuple[int, int], interpolation: int) -> Frame:
         shape = (size_wh[1], size_wh[0], *image.shape[2:])
@@ -185,21 +182,15 @@ def jpeg_reduction(spec: InputSpec, picture_wh: tuple[int, int]) -> int:
     Where a garment is looked for, as much is left of that for the picture in which it is looked for.
     """
     width, height = content_size(spec, picture_wh)
-    if spec.foreground == "garment":
-        wide, high = _garment_size(picture_wh)
-        width, height = max(width, wide), max(height, high)
+    long_side = GARMENT_SIDE if spec.foreground == "garment" else max(width, height)
     reduction = 8
     while reduction > 1 and (
-        picture_wh[0] // reduction < 2 * width or picture_wh[1] // reduction < 2 * height
+        picture_wh[0] // reduction < 2 * width
+        or picture_wh[1] // reduction < 2 * height
+        or max(picture_wh) // reduction < 2 * long_side
     ):
         reduction //= 2
     return reduction
-
-
-def _garment_size(picture_wh: tuple[int, int]) -> tuple[int, int]:
-    """Width and height of the picture in which a garment is looked for."""
-    ratio = GARMENT_SIDE / max(picture_wh)
-    return max(1, round(picture_wh[0] * ratio)), max(1, round(picture_wh[1] * ratio))
 
 
 def border_median(image: Frame) -> Frame:

@@ -59,7 +59,7 @@ def framed(mask: np.ndarray) -> np.ndarray:
 def overlap(tensor: np.ndarray, mask: np.ndarray) -> float:
     """Intersection over union of what is bright and of where the garment is."""
     picture = tensor[0, :, :, 0]
-    found, true = picture > np.median(picture[picture > 0]) / 2, framed(mask) > 0.5
+    found, true = picture > np.median(picture[picture > 0]) / 4, framed(mask) > 0.3
     return (found & true).sum() / (found | true).sum()
 
 

@@ -201,6 +201,7 @@ def test_a_pack_of_other_rules_is_told(paper, photos, colour_card):
         (InputSpec((28, 28), "gray", "stretch", "light-on-dark"), "resized by stretching"),
         (InputSpec((28, 28), "gray", "crop", "light-on-dark"), "resized by cropping"),
         (InputSpec((28, 28), "gray", "pad", "as-is"), "a bright ground left bright"),
+        (InputSpec((28, 28), "gray", "pad", "garment"), "the garment cut out of a photo"),
     ],
 )
 def test_a_card_that_states_another_preprocessing_is_told(paper, photo_pack, spec, said):
