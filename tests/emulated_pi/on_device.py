@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hemline import models
 from hemline.backends import open_backend
 from hemline.card import InputSpec
+from hemline.garment import GarmentFinder
 from hemline.images import preprocess_content
 from hemline.parity.golden import GoldenPack
 from hemline.preprocess import Preprocessor
@@ -48,6 +49,7 @@ def measure(pictures: Path, more_models: Path, backends: list[str]) -> dict[str,
         },
         **{f"file {path.name}": _tensor_of_file(path) for path in sorted(pictures.glob("good*"))},
         **_tensors_of_frames(),
+        **_garments(),
         "video": _frames(pictures / "clip.avi"),
     }
 
@@ -74,6 +76,30 @@ def _tensors_of_frames() -> dict[str, NDArray[np.uint8]]:
         for width, height in _SIZES_WH:
             frame = np.ascontiguousarray(noise[:height, :width])
             found[f"frame {width}x{height} to {name}"] = preprocess(frame).copy()
+    return found
+
+
+def _garments() -> dict[str, NDArray[np.uint8]]:
+    """What is cut out of frames with something round on a ground that is grainy, and nearly of its colour."""
+    random = np.random.default_rng(2)
+    found = {}
+    for width, height in ((64, 48), (80, 60), (127, 95)):
+        for ground_bgr in ((60, 90, 150), (120, 110, 160), (170, 60, 70)):
+            frame = np.full((height, width, 3), ground_bgr, np.uint8)
+            cv2.ellipse(
+                frame,
+                (width // 2, height // 2),
+                (width // 4, height // 3),
+                20,
+                0,
+                360,
+                (90, 80, 190),
+                -1,
+            )
+            grainy = np.clip(frame + random.normal(0, 25, frame.shape), 0, 255).astype(np.uint8)
+            garment = GarmentFinder().cut_out(grainy)
+            assert garment is not None
+            found[f"garment {width}x{height} on {ground_bgr}"] = garment
     return found
 
 
