@@ -174,6 +174,12 @@ def test_a_model_without_a_card_runs_with_labels_and_colour(
     stated_too = ("--input-foreground", "light-on-dark")
     done = hemline("classify", picture, "-m", bare, *stated, *stated_too, "--json")
     assert json.loads(done.stdout)["top"] == json.loads(own.stdout)["top"]
+    cut_out = ("--input-foreground", "garment")
+    assert hemline("classify", picture, "-m", bare, *stated, *cut_out).returncode == 0
+    in_colour = ("--labels", labels, "--input-color", "rgb", *cut_out)
+    refused = hemline("classify", picture, "-m", bare, *in_colour)
+    assert refused.returncode == 2
+    assert "a garment is cut out for grey input" in refused.stderr
     refused = hemline("classify", picture, "-m", paper_tflite, *stated)
     assert refused.returncode == 2
     assert "carries its own model card" in refused.stderr
