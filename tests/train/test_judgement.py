@@ -76,6 +76,6 @@ def test_photos_are_not_trained_on_together_with_what_is_chosen_by(
     settings = TrainingConfig.recommended(
         "wardrobe", data=str(shapes), batch_size=16, out=tmp_path, with_validation=True
     )
-    with pytest.raises(UserError, match="keeps some to choose by"):
+    with pytest.raises(UserError, match="cannot be joined"):
         train(settings, silent)
     assert not list(tmp_path.iterdir())

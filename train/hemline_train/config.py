@@ -114,6 +114,11 @@ class Settings:
         """Whether the images of an epoch are made anew of photos."""
         return False
 
+    @property
+    def worn(self) -> float:
+        """Share of the images that are made to look like garments cut out of photos."""
+        return 0.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Settings):
@@ -249,6 +254,11 @@ class TrainingConfig(Settings):
     def photos(self) -> bool:
         """As the architecture asks for."""
         return self.recipe.photos
+
+    @property
+    def worn(self) -> float:
+        """As the architecture asks for."""
+        return self.recipe.worn
 
     @property
     def all_images(self) -> bool:

@@ -79,6 +79,7 @@ Design = ResidualDesign | DenseDesign
 
 DESIGNS: dict[str, Design] = {
     "resnet": ResidualDesign(16, (16, 32, 64), (1, 2, 1)),
+    "compact": ResidualDesign(16, (16, 32, 64), (1, 2, 1)),
     "densenet": DenseDesign(16, 10, 3, (3, 7, 8)),
     "wardrobe": ResidualDesign(16, (16, 32, 64, 104), (1, 2, 1, 1), stem_stride=2),
     "teacher": ResidualDesign(32, (32, 64, 160), (1, 2, 2)),

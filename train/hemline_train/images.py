@@ -49,6 +49,13 @@ class EpochImages(Protocol):
 
     def __len__(self) -> int: ...
 
+    def joined(self, others: Images) -> EpochImages:
+        """These, and the others behind them.
+
+        Raises:
+            UserError: Others cannot be trained on in the same way.
+        """
+
     def of_epoch(self, epoch: int) -> Images:
         """The images of an epoch, from 1; for the same epoch the same, whatever was asked for before."""
 

@@ -90,6 +90,8 @@ class Recipe:
         label_smoothing: Share of the target that is spread over all classes.
         data: The data set by default.
         photos: Whether the images of an epoch are made anew of photos (`hemline_train.wardrobe`).
+        worn: Share of the images that are made to look like garments cut out of photos
+            (`hemline_train.garment_images`).
 
     Raises:
         UserError: A share is out of range.
@@ -106,10 +108,12 @@ class Recipe:
     label_smoothing: float = 0.0
     data: str = "fashion-mnist"
     photos: bool = False
+    worn: float = 0.0
 
     def __post_init__(self) -> None:
         _within("dropout", self.dropout, 0, 0.99)
         _within("label_smoothing", self.label_smoothing, 0, 0.99)
+        _within("worn", self.worn, 0, 1)
 
 
 _GARMENT_ON_BLACK = InputSpec((28, 28), "gray", "pad", "light-on-dark")  # as in Fashion-MNIST
@@ -160,6 +164,13 @@ RECIPES = {
     ),
     "resnet": _RESIDUAL,
     "densenet": replace(_RESIDUAL, summary="a densely connected network with bottlenecks"),
+    "compact": replace(
+        _RESIDUAL,
+        summary="the same as resnet, for the camera too: the garment is found in a photo and put on black",
+        input=InputSpec((28, 28), "gray", "pad", "garment"),
+        data="wardrobe",
+        worn=0.3,
+    ),
     "teacher": Recipe(
         "a wide residual network, for others to be distilled from; too large for the edge",
         _GARMENT_ON_BLACK,

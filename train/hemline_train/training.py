@@ -17,6 +17,7 @@ from hemline_train.config import Settings, TrainingConfig
 from hemline_train.distillation import Teacher, load_teachers
 from hemline_train.evaluation import Forward, score_logits
 from hemline_train.fitting import EpochLog, FitState, Fitting
+from hemline_train.garment_images import load_garment_images
 from hemline_train.images import EpochImages, Images, TrainingImages, load_images
 from hemline_train.judgement import fit_judgement
 from hemline_train.model_file import save_model
@@ -169,6 +170,8 @@ def _subject(config: Settings, images: TrainingImages) -> _FloatSubject | QatSub
 def _load(config: Settings) -> TrainingImages:
     if config.photos:
         return load_photo_images(config.data, config.input, config.batch_size, config.seed)
+    if config.worn:
+        return load_garment_images(config.data, config.input, config.worn, config.seed)
     return load_images(config.data, config.input, config.batch_size)
 
 
@@ -176,11 +179,6 @@ def _images_to_fit(config: Settings, images: TrainingImages) -> tuple[EpochImage
     """What is trained on and what is validated on."""
     if not config.all_images:
         return images.train, images.splits["validation"]
-    if not isinstance(images.train, Images):
-        raise UserError(
-            f"{config.name} makes its training images of photos, and keeps some to choose by",
-            "leave --with-validation out",
-        )
     if images.evaluation_split == "validation":
         raise UserError(
             f"{config.data} has no test split, so once the validation images are trained on nothing "

@@ -51,7 +51,11 @@ class Photos:
 
 
 def read_photos(
-    split: Split, groups: NDArray[np.int64], long_side: int = 128, threads: int = 1
+    split: Split,
+    groups: NDArray[np.int64],
+    long_side: int = 128,
+    threads: int = 1,
+    with_masks: bool = True,
 ) -> Photos:
     """Read a split into memory, shrunk, and cut the garments out.
 
@@ -60,6 +64,7 @@ def read_photos(
         groups: int64, (N,), the group of each picture.
         long_side: Larger pictures are shrunk to it, in pixels.
         threads: Pictures that are worked on at the same time; the outcome does not depend on it.
+        with_masks: Whether it is told where the garment is, which takes most of the time.
 
     Raises:
         ImageError: A picture file cannot be read.
@@ -67,13 +72,22 @@ def read_photos(
 
     def read(i: int) -> tuple[Picture, Picture | None]:
         picture = _shrunk(split.frame(i), long_side)
-        return picture, garment_mask(picture)
+        return picture, garment_mask(picture) if with_masks else None
 
     with ThreadPoolExecutor(threads) as pool:
         rows = range(len(split))
         done = list(progress(pool.map(read, rows), "reading photos", total=len(split)))
     sources = tuple(split.source(i) for i in rows)
     return Photos(tuple(p for p, _ in done), groups, tuple(m for _, m in done), sources)
+
+
+def photo_digest(photos: Photos) -> bytes:
+    """SHA-256 over pictures and groups."""
+    digest = hashlib.sha256()
+    for picture, group in zip(photos.pictures, photos.groups.tolist(), strict=True):
+        digest.update(f"{picture.shape} {group}".encode())
+        digest.update(np.ascontiguousarray(picture).data)
+    return digest.digest()
 
 
 def choosing_split(photos: Photos) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from hemline.card import InputSpec
 from hemline.datasets import open_dataset
 from hemline.datasets.wardrobe import GROUP_NAMES, WARDROBE, WARDROBE_LABELS
+from hemline.errors import UserError
 from hemline_train.images import Images, TrainingImages, check_targets, fingerprint
 from hemline_train.wardrobe.classes import group_matrix
 from hemline_train.wardrobe.epochs import EpochPictures, Mix
 from hemline_train.wardrobe.nothing import KEPT_OUT, TRAINED
-from hemline_train.wardrobe.photos import Photos, read_photos
+from hemline_train.wardrobe.photos import photo_digest, read_photos
 from hemline_train.wardrobe.sources import (
     FASHION_MNIST,
     GARMENT_PHOTOS,
@@ -43,6 +44,13 @@ class PhotoImages:
 
     def __len__(self) -> int:
         return self._pictures.mix.pictures
+
+    def joined(self, others: Images) -> PhotoImages:
+        """Not to be had: the others are tensors, and no photos any more."""
+        raise UserError(
+            f"photos to train on cannot be joined with {len(others)} images to choose by",
+            "leave --with-validation out",
+        )
 
     def of_epoch(self, epoch: int) -> Images:
         """The images of an epoch, made anew."""
@@ -87,9 +95,9 @@ def load_photo_images(
         dataset.labels,
         splits,
         dataset.evaluation_split().name,
-        fingerprint(dataset.labels, splits, _photo_digest(photos)),
+        fingerprint(dataset.labels, splits, photo_digest(photos)),
         train=PhotoImages(pictures),
-        nothing=_nothing(spec),
+        nothing=nothing_to_judge_by(spec),
     )
 
 
@@ -103,7 +111,7 @@ def _wardrobe(spec: InputSpec, seed: int, mix: Mix, threads: int) -> TrainingIma
         "test": kept,
         "test, fashion-mnist": test,
     }
-    digest = _photo_digest(sources.photos)
+    digest = photo_digest(sources.photos)
     digest += hashlib.sha256(sources.fashion[0].tobytes()).digest()
     return TrainingImages(
         WARDROBE,
@@ -114,11 +122,11 @@ def _wardrobe(spec: InputSpec, seed: int, mix: Mix, threads: int) -> TrainingIma
         groups=group_matrix(),
         group_names=GROUP_NAMES,
         train=PhotoImages(sources.epochs(spec, seed, mix, threads)),
-        nothing=_nothing(spec),
+        nothing=nothing_to_judge_by(spec),
     )
 
 
-def _nothing(spec: InputSpec) -> dict[str, NDArray[np.uint8]]:
+def nothing_to_judge_by(spec: InputSpec) -> dict[str, NDArray[np.uint8]]:
     """Frames without a garment, of kinds that are trained on and of kinds that are not."""
     return {
         title: np.concatenate(
@@ -126,11 +134,3 @@ def _nothing(spec: InputSpec) -> dict[str, NDArray[np.uint8]]:
         )
         for title, kinds in (("trained kinds", TRAINED), ("other kinds", KEPT_OUT))
     }
-
-
-def _photo_digest(photos: Photos) -> bytes:
-    digest = hashlib.sha256()
-    for picture, group in zip(photos.pictures, photos.groups.tolist(), strict=True):
-        digest.update(f"{picture.shape} {group}".encode())
-        digest.update(np.ascontiguousarray(picture).data)
-    return digest.digest()
