@@ -82,7 +82,7 @@ def test_models_lists_what_is_shipped(hemline):
     assert "of 10000 test images" in text
     rows = [json.loads(line) for line in hemline("models", "--json").stdout.splitlines()]
     (paper,) = [row for row in rows if row["name"] == "paper"]
-    assert paper["input"] == "28×28 gray"
+    assert (paper["input"], paper["foreground"]) == ("28×28 gray", "light-on-dark")
     assert len(paper["labels"]) == 10
     assert "paper_int8.tflite" in paper["files"]
 

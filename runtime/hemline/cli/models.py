@@ -25,7 +25,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """What a shipped model is: name, labels, input, sizes, and the accuracy that its card states."""
+    """What a shipped model is: name, labels, input and its rules, sizes, and the accuracy in its card."""
     named = models.path_of(name, "litert")
     assert named is not None
     path = Path(named)
@@ -38,13 +38,14 @@ def describe(name: str) -> dict[str, Any]:
         "version": card.version,
         "labels": list(card.labels),
         "input": f"{card.input.size_wh[0]}×{card.input.size_wh[1]} {card.input.color}",
+        "foreground": card.input.foreground,
         "files": {file.name: file.stat().st_size for file in files},
         "training": card.training,
     }
 
 
 def _text(row: dict[str, Any]) -> str:
-    lines = [f"{row['name']} (version {row['version']}), input {row['input']}"]
+    lines = [f"{row['name']} (version {row['version']}), input {row['input']}, {row['foreground']}"]
     lines.append(f"  classes   {', '.join(row['labels'])}")
     test = row["training"].get("metrics", {}).get("test")
     if test:
