@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints/tested.txt
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DATA ?=
+MODEL ?= paper
 
 .PHONY: demo test check models constraints clean
 
@@ -21,9 +22,9 @@ check: $(VENV)/.dev ## lint, format and types, as CI has them
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-models: $(VENV)/.demo ## rebuild the shipped models from RUN=runs/optimized-1 (see CONTRIBUTING.md)
-	cp $(RUN)/model.keras runtime/hemline/models/paper.keras
-	$(BIN)/hemline convert paper --int8 --data fashion-mnist --golden-data drawn --no-report \
+models: $(VENV)/.demo ## rebuild a shipped model, MODEL=paper, from RUN=runs/optimized-1 (see CONTRIBUTING.md)
+	cp $(RUN)/model.keras runtime/hemline/models/$(MODEL).keras
+	$(BIN)/hemline convert $(MODEL) --int8 --data fashion-mnist --golden-data drawn --no-report \
 		--out runtime/hemline/models
 
 constraints: $(VENV)/.dev ## pin anew what is tested
