@@ -15,9 +15,11 @@ from hemline.classifier import Classifier
 from hemline.inspection import inspect_model
 from hemline.inspection.text import text_of
 from hemline.modelfile import load_model
+from hemline.parity import reference
 from hemline.parity.compare import compare
 from hemline.parity.golden import GoldenPack
 from hemline.parity.reference import Reference
+from hemline.preprocess import Preprocessor
 from hemline.zipcard import CARD_MEMBER
 from hemline_convert.convert import Conversion, ConversionConfig, convert
 
@@ -86,3 +88,19 @@ def test_parity_knows_the_rule_and_tells_a_file_with_another(converted):
     assert not report
     broken = [stage for stage in report.stages if stage.state == "fail"]
     assert "no garment cut out ('light-on-dark' for 'garment')" in broken[0].cause
+
+
+class Rgb(Preprocessor):
+    """A runtime that takes the pictures for RGB."""
+
+    def __call__(self, frame_bgr, picture_wh=None):
+        return super().__call__(np.ascontiguousarray(frame_bgr[..., ::-1]), picture_wh)
+
+
+def test_parity_tells_red_and_blue_exchanged_where_garments_are_cut_out(converted, monkeypatch):
+    path = next(path for path in converted.files if path.name == "optimized_int8.tflite")
+    pack = GoldenPack.load(path.with_name("optimized.golden.npz"))
+    monkeypatch.setattr(reference, "Preprocessor", Rgb)
+    report = compare(load_model(path), Reference.from_pack(pack, "the pack"))
+    broken = [stage for stage in report.stages if stage.state == "fail"]
+    assert "red and blue exchanged" in broken[0].cause

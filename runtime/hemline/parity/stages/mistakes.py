@@ -168,6 +168,11 @@ class _Otherwise(Preprocessor):
             return super()._shrunk_and_coloured(image, content_wh)
         return self._coloured(self._resize(image, content_wh, self._interpolation))
 
+    def _garment(self, frame: Frame) -> Frame | None:
+        if self._colour is _grey_of_rgb and frame.ndim == 3:  # it is looked for by its colours
+            frame = np.ascontiguousarray(frame[..., ::-1])
+        return super()._garment(frame)
+
     def _coloured(self, image: Frame) -> Frame:
         if self._colour is None or image.ndim == 2:
             return super()._coloured(image)
@@ -185,7 +190,7 @@ def _colours(spec: InputSpec) -> list[tuple[str, _Colour | None]]:
         ("", None),
         (
             "turned grey with the weights of red and blue exchanged (RGB taken for BGR)",
-            lambda image, _: np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8),
+            _grey_of_rgb,
         ),
         (
             "turned grey by the mean of the colours",
@@ -193,6 +198,10 @@ def _colours(spec: InputSpec) -> list[tuple[str, _Colour | None]]:
         ),
         ("grey were the green channel alone", lambda image, _: np.ascontiguousarray(image[..., 1])),
     ]
+
+
+def _grey_of_rgb(image: Frame, _: str) -> Frame:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _grey_in_three(image: Frame, _: str) -> Frame:
