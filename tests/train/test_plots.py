@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hemline_train.fitting import EpochLog
+from hemline_train.fit_state import EpochLog
 from hemline_train.plots import draw_confusion, draw_curves
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hemline.errors import UserError
 from hemline_train.config import TrainingConfig
-from hemline_train.fitting import EpochLog, FitState
+from hemline_train.fit_state import EpochLog, FitState
 from hemline_train.run_folder import RunFolder, new_run_folder, open_run_folder
 
 ROW = EpochLog(1, 0.1 + 0.2, 1 / 3, 0.5, 2 / 3, 1.25)

@@ -23,7 +23,7 @@ from hemline.card import ModelCard
 from hemline.errors import UserError
 from hemline_train import TrainingConfig, TrainingInterrupted, TrainingResult, resume, train
 from hemline_train._tensorflow import keras
-from hemline_train.fitting import EpochLog, FitState
+from hemline_train.fit_state import EpochLog, FitState
 
 FILES = {
     "arguments.json",

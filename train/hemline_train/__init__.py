@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from hemline_train.config import TrainingConfig
     from hemline_train.outcome import TrainingResult
     from hemline_train.qat_config import QatConfig
-    from hemline_train.training import TrainingInterrupted, resume, train
+    from hemline_train.training import TrainingInterrupted, assist, resume, train
 
 _HOMES = {
     "QatConfig": "qat_config",
     "TrainingConfig": "config",
     "TrainingInterrupted": "training",
     "TrainingResult": "outcome",
+    "assist": "training",
     "resume": "training",
     "train": "training",
 }
@@ -33,6 +34,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingInterrupted",
     "TrainingResult",
+    "assist",
     "resume",
     "train",
 ]

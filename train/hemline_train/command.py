@@ -6,12 +6,14 @@ import argparse
 import inspect
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemline.cli.command import DONE, INTERRUPTED, Command
 from hemline.errors import UserError
 from hemline.extras import require
+from hemline_train.cluster import Cluster, cluster_from_environment
 from hemline_train.config import BEST_BY_TEXT, Settings, TrainingConfig
 from hemline_train.qat_config import QatConfig
 from hemline_train.recipes import BACKBONE_ALPHAS, RECIPES
@@ -107,8 +109,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, and print the outcome to standard output."""
     require(("tensorflow", "keras", "matplotlib"), "train", "hemline train")
     config = _config(arguments)
+    cluster = cluster_from_environment()
     from hemline_train.training import TrainingInterrupted, resume, train
 
+    if cluster and cluster.number:
+        return _assist(config, arguments, cluster)
     try:
         result = (
             train(config) if config else resume(arguments.resume, getattr(arguments, "data", None))
@@ -118,6 +123,20 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"\ninterrupted; continue with: {command}", file=sys.stderr)
         return INTERRUPTED
     print(outcome(result))
+    return DONE
+
+
+def _assist(config: Settings | None, arguments: argparse.Namespace, cluster: Cluster) -> int:
+    """Take part in the training that the first process of `TF_CONFIG` writes."""
+    from hemline_train.run_folder import open_run_folder
+    from hemline_train.training import assist
+
+    if config is None:
+        _, config, _ = open_run_folder(arguments.resume)
+        config = replace(config, data=getattr(arguments, "data", None) or config.data)
+    assist(config)
+    which = f"process {cluster.number + 1} of {len(cluster.addresses)}"
+    print(f"{which}: done; the first, {cluster.addresses[0]}, writes the run")
     return DONE
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,9 +20,11 @@ from hemline.errors import UserError
 from hemline.progress import progress
 from hemline_train._tensorflow import keras, tf
 from hemline_train.augmentation import augment, mix
-from hemline_train.config import BestBy, Settings
+from hemline_train.config import Settings
 from hemline_train.distillation import TEACHER_SHARE, TEMPERATURE, Teacher
+from hemline_train.distribution import Alone, Crew, from_chief
 from hemline_train.evaluation import Forward, score_logits
+from hemline_train.fit_state import Arrays, EpochLog, FitState, figures_of, log_of
 from hemline_train.images import EpochImages, Images
 from hemline_train.losses import GroupLoss, distillation_loss, right_answers
 from hemline_train.optimization import (
@@ -32,78 +34,6 @@ from hemline_train.optimization import (
     make_optimizer,
     with_decay,
 )
-
-Arrays = tuple[NDArray[Any], ...]
-
-
-@dataclass(frozen=True)
-class EpochLog:
-    """One line of the log.
-
-    Attributes:
-        epoch: From 1.
-        training_accuracy: Over the epoch, while the weights change, augmented and with dropout.
-        training_loss: Likewise; cross-entropy in nats.
-        validation_accuracy: After the epoch, on the images as they are, with the weights that would be
-            kept; None where the validation images are trained on.
-        validation_loss: Likewise.
-        seconds: What the epoch took, validation included.
-    """
-
-    epoch: int
-    training_accuracy: float
-    training_loss: float
-    validation_accuracy: float | None
-    validation_loss: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class FitState:
-    """All that the next epoch depends on; what a checkpoint holds.
-
-    Attributes:
-        log: The epochs done.
-        weights: Of the network after the last of them.
-        optimizer: Variables of the optimizer.
-        best_weights: Of the best epoch.
-        averaged: The moving average of the weights; empty where the recipe has none.
-    """
-
-    log: tuple[EpochLog, ...]
-    weights: Arrays
-    optimizer: Arrays
-    best_weights: Arrays
-    averaged: Arrays = ()
-
-    @property
-    def kept(self) -> Arrays:
-        """The weights to keep if this epoch is the last."""
-        return self.averaged or self.weights
-
-    def best_epoch(self, config: Settings) -> int:
-        """The best epoch as `config.best_by` says, the first of equals; 0 before any.
-
-        Where nothing is validated it is the last.
-        """
-        if not self.log:
-            return 0
-        if self.log[-1].validation_loss is None:
-            return len(self.log)
-        return min(self.log, key=_ORDERS[config.best_by]).epoch
-
-    def is_over(self, config: Settings) -> bool:
-        """Whether all epochs are done, or patience has run out."""
-        done = len(self.log)
-        waited = done - self.best_epoch(config)
-        return done >= config.epochs or (config.patience > 0 and waited >= config.patience)
-
-
-# The best epoch comes first.
-_ORDERS: dict[BestBy, Callable[[EpochLog], Any]] = {
-    "validation_loss": lambda row: row.validation_loss,
-    "validation_accuracy": lambda row: (-(row.validation_accuracy or 0.0), row.validation_loss),
-}
 
 
 class Network(Protocol):
@@ -137,6 +67,10 @@ class Network(Protocol):
         """Float32 pixels of 0–255, (N, H, W, C), to logits, (N, classes)."""
 
 
+class TrainingDivergedError(UserError):
+    """The loss is no longer a number."""
+
+
 class Fitting:
     """A network, its optimizer, and the compiled training step.
 
@@ -150,6 +84,7 @@ class Fitting:
         teacher: From pixels to logits, of what the network is to learn from.
         also: From pixels to logits with the same weights in another way; its loss is added to that of
             the network.
+        crew: The processes that train together.
     """
 
     def __init__(
@@ -161,8 +96,10 @@ class Fitting:
         groups: NDArray[np.bool_] | None = None,
         teacher: Teacher | None = None,
         also: Callable[[Any], Any] | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self.model = model
+        self._crew = crew or Alone()
         self._also = also
         self._teacher = teacher
         self._config = config
@@ -206,16 +143,20 @@ class Fitting:
             after_epoch: Called with the state after each epoch.
 
         Raises:
-            UserError: The loss is no longer a number.
+            TrainingDivergedError: The loss is no longer a number.
+            UserError: A process that takes part is gone.
         """
+        if self._crew.size > 1:
+            state = self._as_chief(state)
         self.model.set_weights(state.weights)
         for variable, value in zip(self._optimizer.variables, state.optimizer, strict=True):
             variable.assign(value)
         if self._average:
             self._average.restore(state.averaged)
-        while not state.is_over(self._config):
-            state = self._epoch(state)
-            after_epoch(state)
+        with self._crew.shared_statistics(self.model.layers), self._crew.explaining_losses():
+            while not state.is_over(self._config):
+                state = self._epoch(state)
+                after_epoch(state)
         self.model.set_weights(state.best_weights if self._config.patience else state.kept)
         self._seed_dropout(0)  # the saved file must not depend on where a run was resumed
         return state
@@ -232,15 +173,17 @@ class Fitting:
         )
         validated = self._validate(state)
         if not (math.isfinite(loss) and math.isfinite(validated[1] or 0.0)):
-            raise UserError(
+            raise TrainingDivergedError(
                 f"training diverged in epoch {epoch}: the loss is no longer a number",
                 f"the learning rate {self._config.learning_rate} is too high: lower it with "
                 "--learning-rate",
             )
         seconds = round(time.perf_counter() - started, 2)
-        state = replace(
-            state, log=(*state.log, EpochLog(epoch, accuracy, loss, *validated, seconds))
-        )
+        row = EpochLog(epoch, accuracy, loss, *validated, seconds)
+        if self._crew.size > 1:
+            # When to stop is decided by the same figures everywhere.
+            row = log_of(from_chief(self._crew, [figures_of((row,))])[0])[0]
+        state = replace(state, log=(*state.log, row))
         is_best = state.best_epoch(self._config) == epoch
         return replace(state, best_weights=state.kept) if is_best else state
 
@@ -288,38 +231,68 @@ class Fitting:
         """One step of the optimizer: how many were right, and the sum of their losses."""
         pixels, targets = tf.gather(self._pixels, indices), tf.gather(self._targets, indices)
         augmentation = self._config.augmentation
-        pixels = augment(pixels, seed, augmentation)
-        kept = None
+        batch = [augment(pixels, seed, augmentation), targets]
         if augmentation.mixed:
-            pixels, kept = mix(pixels, seed + (3, 0), augmentation.mixed)
-        pixels = tf.cast(pixels, tf.float32)
-        with tf.GradientTape() as tape:
-            logits = self.model(pixels, training=True)
-            losses = self._loss(logits, targets)
-            if kept is not None:
-                losses = kept * losses + (1 - kept) * self._loss(
-                    logits, tf.roll(targets, -1, axis=0)
-                )
-            if self._teacher is not None:
-                taught = distillation_loss(logits, self._teacher(pixels), TEMPERATURE)
-                losses = (1 - TEACHER_SHARE) * losses + TEACHER_SHARE * taught
-            mean = tf.reduce_mean(losses)
-            if self._also is not None:
-                mean += tf.reduce_mean(self._loss(self._also(pixels), targets))
+            batch[0], kept = mix(batch[0], seed + (3, 0), augmentation.mixed)
+            batch += [kept, tf.roll(targets, -1, axis=0)]
+        count = tf.cast(tf.shape(indices)[0], tf.float32)
+        *gradients, correct, loss = self._crew.summed(
+            lambda *share: self._gradients(count, *share), batch
+        )
         variables = self.model.trainable_variables
-        gradients = tape.gradient(mean, variables)
         self._optimizer.learning_rate.assign(rate)
         weight_decay = self._config.optimization.weight_decay
         self._optimizer.apply(with_decay(gradients, variables, weight_decay))
         if self._average:
             self._average.update(decay)
+        return correct, loss
+
+    def _gradients(
+        self, count: Any, pixels: Any, targets: Any, kept: Any = None, others: Any = None
+    ) -> list[Any]:
+        """Gradients of some images of a batch, how many were right, and the sum of their losses.
+
+        Args:
+            count: Images of the whole batch.
+            pixels: uint8, (N, H, W, C).
+            targets: int64, (N,).
+            kept: float32, (N,), the share that images keep of themselves, where they are mixed.
+            others: int64, (N,), the targets of what is mixed into them.
+        """
+        pixels = tf.cast(pixels, tf.float32)
+        with tf.GradientTape() as tape:
+            logits = self.model(pixels, training=True)
+            losses = self._loss(logits, targets)
+            if kept is not None:
+                losses = kept * losses + (1 - kept) * self._loss(logits, others)
+            if self._teacher is not None:
+                taught = distillation_loss(logits, self._teacher(pixels), TEMPERATURE)
+                losses = (1 - TEACHER_SHARE) * losses + TEACHER_SHARE * taught
+            mean = tf.reduce_sum(losses) / count
+            if self._also is not None:
+                mean += tf.reduce_sum(self._loss(self._also(pixels), targets)) / count
+        gradients = tape.gradient(mean, self.model.trainable_variables)
         correct = tf.reduce_sum(tf.cast(right_answers(logits, targets, self._groups), tf.float32))
-        return correct, tf.reduce_sum(losses)
+        return [*gradients, correct, tf.reduce_sum(losses)]
+
+    def _as_chief(self, state: FitState) -> FitState:
+        """The state that the chief goes on from."""
+        (epochs,) = from_chief(self._crew, [np.array(len(state.log))])
+        log = np.zeros((int(epochs), len(fields(EpochLog))))
+        if self._crew.is_chief and state.log:
+            log = figures_of(state.log)
+        groups = [state.weights, state.optimizer, state.best_weights, state.averaged]
+        log, *arrays = from_chief(
+            self._crew, [log, *(array for group in groups for array in group)]
+        )
+        rest = iter(arrays)
+        return FitState(log_of(log), *(tuple(next(rest) for _ in group) for group in groups))
 
     def _seed_dropout(self, epoch: int) -> None:
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout):
-                draws = np.random.SeedSequence(self._draws(epoch, "dropout", layer.name))
+                number = [str(self._crew.number)] if self._crew.number else []
+                draws = np.random.SeedSequence(self._draws(epoch, "dropout", layer.name, *number))
                 layer.seed_generator.state.assign(draws.generate_state(2))
 
     def _draws(self, epoch: int, *purpose: str) -> list[int]:

@@ -13,7 +13,7 @@ from hemline import atomic
 from hemline.card import ModelCard, Normalization
 from hemline_train.config import BestBy, Settings, TrainingConfig
 from hemline_train.evaluation import Score
-from hemline_train.fitting import FitState
+from hemline_train.fit_state import FitState
 from hemline_train.images import TrainingImages
 from hemline_train.plots import draw_confusion, draw_curves
 from hemline_train.qat_config import QatConfig

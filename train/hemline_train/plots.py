@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hemline import atomic
 from hemline_train.config import BEST_BY_TEXT, BestBy
-from hemline_train.fitting import EpochLog
+from hemline_train.fit_state import EpochLog
 
 _TRAINING, _VALIDATION, _MARK = "#1f77b4", "#d95f02", "#555555"
 _MAX_CLASSES_WITH_NUMBERS = 25  # more do not fit their cells

@@ -21,7 +21,7 @@ from hemline import __version__, atomic
 from hemline.errors import UserError
 from hemline_train.architecture_file import Architecture
 from hemline_train.config import ARGUMENTS, Settings, TrainingConfig
-from hemline_train.fitting import Arrays, EpochLog, FitState
+from hemline_train.fit_state import Arrays, EpochLog, FitState
 from hemline_train.qat_config import QatConfig
 
 ARGUMENTS_FORMAT = 1

@@ -15,10 +15,13 @@ from hemline_train.architectures import build_design, build_network
 from hemline_train.backbones import build_on_backbone
 from hemline_train.config import Settings, TrainingConfig
 from hemline_train.distillation import Teacher, load_teachers
+from hemline_train.distribution import Crew
 from hemline_train.evaluation import Forward, score_logits
-from hemline_train.fitting import EpochLog, FitState, Fitting
+from hemline_train.fit_state import EpochLog, FitState
+from hemline_train.fitting import Fitting
 from hemline_train.garment_images import load_garment_images
 from hemline_train.images import EpochImages, Images, TrainingImages, load_images
+from hemline_train.joining import join, must_train_the_same
 from hemline_train.judgement import fit_judgement
 from hemline_train.model_file import save_model
 from hemline_train.outcome import Scores, TrainingResult, make_card, write_evaluation
@@ -58,16 +61,18 @@ def train(config: Settings, report: Report = report_to_stderr) -> TrainingResult
         report: Called with one line of progress per epoch.
 
     Raises:
-        UserError: The data cannot be trained on, the folder cannot be written to, or training
-            diverged.
+        UserError: The data cannot be trained on, the folder cannot be written to, training diverged, or
+            processes that train together (`TF_CONFIG`) cannot.
         TrainingInterrupted: Ctrl-C; `resume` continues the run.
     """
+    crew = join(config, writes=True)
     images = _load(config)
     _images_to_fit(config, images)  # what cannot be trained on leaves no folder
     teacher = _teacher(config, images)
+    must_train_the_same(crew, config, images)
     folder = new_run_folder(config, images.sha256)
     report(f"run folder {folder.path}")
-    return _run(config, images, teacher, folder, None, report)
+    return _run(config, images, teacher, folder, None, report, crew)
 
 
 def resume(
@@ -87,6 +92,7 @@ def resume(
     """
     run_folder, config, data_sha256 = open_run_folder(Path(folder))
     config = replace(config, data=data or config.data)
+    crew = join(config, writes=True)
     images = _load(config)
     if images.sha256 != data_sha256:
         raise UserError(
@@ -98,7 +104,29 @@ def resume(
     report(f"run folder {run_folder.path}, resumed after epoch {done}")
     if run_folder.has_other_versions():
         report("note: it was begun with other versions, the last digits may differ: versions.json")
-    return _run(config, images, _teacher(config, images), run_folder, state, report)
+    teacher = _teacher(config, images)
+    must_train_the_same(crew, config, images)
+    return _run(config, images, teacher, run_folder, state, report, crew)
+
+
+def assist(config: Settings) -> None:
+    """Take part in a training as one of the processes of `TF_CONFIG` that write nothing.
+
+    The first of them is the chief, which calls `train` or `resume` with the same settings.
+
+    Args:
+        config: Settings of the run.
+
+    Raises:
+        UserError: As in `train`; and this process is the chief, or the chief is gone.
+    """
+    crew = join(config, writes=False)
+    images = _load(config)
+    teacher = _teacher(config, images)
+    must_train_the_same(crew, config, images)
+    make_deterministic(config.seed)
+    fitting = _fitting(_subject(config, images), config, images, teacher, crew)
+    fitting.run(fitting.start(), lambda _: None)
 
 
 def _run(
@@ -108,6 +136,7 @@ def _run(
     folder: RunFolder,
     state: FitState | None,
     report: Report,
+    crew: Crew,
 ) -> TrainingResult:
     try:
         make_deterministic(config.seed)
@@ -117,14 +146,7 @@ def _run(
             before = _scores(subject.network, config, images)
             accuracy = before["validation"].accuracy
             report(f"validation accuracy as int8 before this training: {accuracy:.4f}")
-        fitting = Fitting(
-            subject.network,
-            config,
-            *_images_to_fit(config, images),
-            groups=images.groups,
-            teacher=teacher,
-            also=subject.float_network if isinstance(subject, QatSubject) else None,
-        )
+        fitting = _fitting(subject, config, images, teacher, crew)
 
         def after_epoch(state: FitState) -> None:
             folder.save_progress(state)
@@ -151,6 +173,24 @@ class _FloatSubject:
     def float_network(self) -> Any:
         """What is scored: the same."""
         return self.model
+
+
+def _fitting(
+    subject: _FloatSubject | QatSubject,
+    config: Settings,
+    images: TrainingImages,
+    teacher: Teacher | None,
+    crew: Crew,
+) -> Fitting:
+    return Fitting(
+        subject.network,
+        config,
+        *_images_to_fit(config, images),
+        groups=images.groups,
+        teacher=teacher,
+        also=subject.float_network if isinstance(subject, QatSubject) else None,
+        crew=crew,
+    )
 
 
 def _subject(config: Settings, images: TrainingImages) -> _FloatSubject | QatSubject:
