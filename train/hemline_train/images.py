@@ -96,13 +96,16 @@ class TrainingImages:
         return self.group_names or self.labels
 
 
-def load_images(data: str, spec: InputSpec, batch_size: int) -> TrainingImages:
+def load_images(
+    data: str, spec: InputSpec, batch_size: int, *, with_test: bool = True
+) -> TrainingImages:
     """Read a data set through `hemline.preprocess`.
 
     Args:
         data: What `hemline.datasets.open_dataset` takes.
         spec: The input of the network.
         batch_size: Training images that one step needs.
+        with_test: Whether the test split is read, where the data set has one.
 
     Raises:
         DataError: No such data, a picture that cannot be read, no training or validation split, a
@@ -110,7 +113,7 @@ def load_images(data: str, spec: InputSpec, batch_size: int) -> TrainingImages:
     """
     dataset = open_dataset(data)
     chosen = [dataset.split("train"), dataset.split("validation")]
-    if "test" in dataset.splits:
+    if with_test and "test" in dataset.splits:
         chosen.append(dataset.split("test"))
     targets = {split.name: np.asarray(split.targets, np.int64) for split in chosen}
     check_targets(data, dataset.labels, targets, batch_size)  # before thousands of photos are read
@@ -120,7 +123,7 @@ def load_images(data: str, spec: InputSpec, batch_size: int) -> TrainingImages:
         )
         for split in chosen
     }
-    evaluated = dataset.evaluation_split().name
+    evaluated = dataset.evaluation_split().name if with_test else "validation"
     return TrainingImages(
         dataset.name,
         dataset.labels,

@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 
 from hemline.backends.litert import LiteRtBackend
 from hemline.card import ModelCard
-from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, balanced
-from hemline_convert.keras_source import KerasSource, without_rescaling
-from hemline_convert.recipe import QuantizationRecipe
-from hemline_convert.static_quantizer import StaticQuantizer
 from hemline_train.evaluation import Score, score_logits
 from hemline_train.images import Images, TrainingImages
+from hemline_train.int8_file import answers_of, int8_network
 from hemline_train.wardrobe.score import (
     auroc_summary,
     confidences,
@@ -45,8 +42,8 @@ def fit_judgement(
         The card with both, and with the figures in `training["judgement"]`; and the scores of the int8 file
         by split.
     """
-    file = _int8(model, card, images)
-    logits = {name: _answers(file, split.pixels) for name, split in images.splits.items()}
+    file = LiteRtBackend("the int8 file", int8_network(model, card, images), 1)
+    logits = {name: answers_of(file, split.pixels) for name, split in images.splits.items()}
     groups = images.groups if images.groups is not None else np.identity(len(images.labels)) > 0
     fitted = [name for name in images.splits if name.startswith(_VALIDATION)]
     temperature = round(
@@ -57,7 +54,7 @@ def fit_judgement(
         np.floor(threshold * 1000) / 1000
     )  # a card for people: the next lower one of three digits
     nothing = {
-        name: confidences(_answers(file, pixels), temperature)
+        name: confidences(answers_of(file, pixels), temperature)
         for name, pixels in images.nothing.items()
     }
     figures: dict[str, Any] = {}
@@ -83,22 +80,6 @@ def fit_judgement(
         for name, split in images.splits.items()
     }
     return card, scores
-
-
-def _int8(model: Any, card: ModelCard, images: TrainingImages) -> LiteRtBackend:
-    network, normalization = without_rescaling(model)
-    source = KerasSource(model, network, normalization or card.normalization, card, "")
-    shown = images.train.of_epoch(1)
-    chosen = balanced(shown.targets, DEFAULT_IMAGES)
-    calibration = CalibrationSet(
-        shown.pixels[chosen], shown.targets[chosen], images.name, tuple(map(str, chosen))
-    )
-    content = StaticQuantizer(source, calibration).deployable(QuantizationRecipe())
-    return LiteRtBackend("the int8 file", content, 1)
-
-
-def _answers(file: LiteRtBackend, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.stack([np.array(file.logits(picture[None])).ravel() for picture in pixels])
 
 
 def _as_many_of_each(

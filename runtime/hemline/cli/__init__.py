@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PLUGIN_GROUP = "hemline.commands"
-_PLUGINS = ("demo", "train", "convert")  # registered there by the train and convert packages
+_PLUGINS = (
+    "demo",
+    "train",
+    "search",
+    "convert",
+)  # registered there by the train and convert packages
 _OWN = (
     "parity",
     "classify",

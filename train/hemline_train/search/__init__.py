@@ -1,0 +1,1 @@
+"""`hemline search`: sizes and recipes of residual and dense networks, tried within limits."""
