@@ -34,10 +34,7 @@ _EVEN_SHARE = 0.9  # of the rim that must be black
 # Chosen on the training part of the garment photos, see benchmarks/README.md.
 _RIM_SHARE = 0.08  # of the short side: the rim, which shows ground
 _PRIOR_MIDDLE, _PRIOR_RIM = 0.65, 0.02  # how likely a pixel is garment before its colour is known
-_PRIOR_REACH_XY = (
-    0.84,
-    1.0,
-)  # of half the width and height: where that has fallen by a factor of e
+_PRIOR_REACH_XY = (0.84, 1.0)  # of half the width and height: where that has fallen by e
 _LATER_PRIOR = 0.4  # how far it is from undecided when the colours have been learnt once
 _ROUNDS = 5
 _LIGHT_LEVELS, _HUE_LEVELS = 8, 16  # bins of L, and of each of a and b
