@@ -37,7 +37,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
-	@echo "installing hemline with TensorFlow into $(VENV), about 1 GB: some minutes the first time"
+	@echo "installing hemline with TensorFlow into $(VENV), about 3 GB on the disk: some minutes the first time"
 	$(PIP_INSTALL) --upgrade "pip>=25.1"
 	$(PIP_INSTALL) --constraint $(CONSTRAINTS) --editable '.[all]'
 	touch $@
