@@ -163,7 +163,7 @@ class Workers:
             tf.errors.InternalError,
         ) as error:
             raise UserError(
-                f"another process of {VARIABLE} is gone, or no longer within reach: {_first_line(error)}",
+                f"another process of {VARIABLE} is gone, or no longer within reach ({_reason(error)})",
                 "what it printed says why; to go on after the last epoch, start all with --resume RUN",
             ) from error
 
@@ -221,3 +221,9 @@ def must_agree(crew: Crew, digest: bytes) -> None:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _reason(error: Exception) -> str:
+    """What the collectives say, which stands far down in what TensorFlow tells of its graph."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line.startswith("Collective")), type(error).__name__)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import optuna
@@ -89,3 +90,18 @@ def test_with_the_same_trials_before_a_number_draws_the_same_and_another_seed_ot
 
     assert drawn("one", 3) == drawn("two", 3)
     assert drawn("three", 4) != drawn("four", 3)
+
+
+def test_a_trial_whose_machine_died_counts_as_failed_when_another_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hemline_train.search.study.HEARTBEAT_S", 1)
+    study = open_study(database_in(tmp_path), SETTINGS, "sha")
+    dead, new = study.ask(), study.ask()
+    study._storage.record_heartbeat(dead._trial_id)
+    time.sleep(3.5)  # a sign of life counts for twice a second
+    study._storage.record_heartbeat(new._trial_id)
+    other = open_study(database_in(tmp_path), SETTINGS, "sha")
+    other.optimize(lambda _: (0.5, 1000), n_trials=1)
+    states = [trial.state.name for trial in other.trials]
+    assert states == ["FAIL", "RUNNING", "COMPLETE"]

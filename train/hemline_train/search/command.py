@@ -152,7 +152,7 @@ def outcome(result: SearchResult) -> str:
     return "\n".join(
         [
             *lines,
-            f"accuracies are those of {result.settings.epochs} epochs on the validation images, which chose: "
+            f"accuracies are those of {result.settings.length} on the validation images, which chose: "
             "train in full to know",
             f"search folder: {result.folder}, with front.png",
             f"next: hemline train --arch {shlex.quote(str(best))} "

@@ -191,9 +191,7 @@ def _write(folder: Path, study: optuna.Study, settings: SearchSettings) -> None:
     write_tables(folder, rows)
     complete = sum(row.is_complete for row in rows)
     if complete:
-        title = (
-            f"{settings.study}: {complete} networks of {settings.epochs} epochs on {settings.data}"
-        )
+        title = f"{settings.study}: {complete} networks, {settings.length} each, on {settings.data}"
         draw_search(folder / "front.png", rows, title)
 
 

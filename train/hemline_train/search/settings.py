@@ -98,6 +98,11 @@ class SearchSettings:
                 "it must be made of letters, digits, '_', '-' and '.', at most 48 of them",
             )
 
+    @property
+    def length(self) -> str:
+        """Of a trial, in words."""
+        return f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"
+
     def to_json(self) -> dict[str, Any]:
         """As the study and the folder keep it."""
         return dataclasses.asdict(self)
