@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="NAME|FOLDER",
-        help="fashion-mnist, drawn, wardrobe, a folder of IDX files, or a folder with one sub-folder per class "
+        help="fashion-mnist, drawn, wardrobe, a folder of IDX files, or one with a sub-folder per class "
         "(default: fashion-mnist, wardrobe for the architecture of that name, or what the run of --qat was "
         "trained on)",
     )
