@@ -187,7 +187,8 @@ def _ready(processes: list[_Process]) -> list[_Process]:
 
 def _work_off(tasks: int, results: int, work: Callable[[Part], list[Result]]) -> NoReturn:
     """What a forked process does, until there is nothing more to do or nobody to do it for."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too, but its parent decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # these reach it too, but its parent decides
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     code = 1
     try:

@@ -1,14 +1,17 @@
-"""Ctrl-C and SIGTERM at any moment: an end within a second, whole lines, no children, no half files."""
+"""Ctrl-C, SIGTERM, SIGHUP at any moment: an end within a second, whole lines, no children, no half files."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import random
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +41,7 @@ heed_signals()
 print("begun", file=sys.stderr, flush=True)
 sys.exit(main())
 """
-SIGNALS = pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGINT])
+SIGNALS = pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 
 
 @pytest.fixture
@@ -277,3 +280,59 @@ def test_a_third_signal_ends_what_hangs_while_it_closes():
         code, _, said, seconds = ended_by(process, signal.SIGTERM)
     assert (code, said) == (130, "hemline: interrupted\n")
     assert seconds < 5
+
+
+def test_a_terminal_that_is_closed_ends_in_order_although_nobody_can_be_told(
+    ribbon_camera, tmp_path
+):
+    film = tmp_path / "film.avi"
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "hemline", "classify", "--camera", "picamera", "--save", film]
+    process = subprocess.Popen(
+        command, stdin=its_end, stdout=its_end, stderr=its_end, env=ribbon_camera,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(its_end)
+    end = time.monotonic() + 2
+    said = b""
+    while time.monotonic() < end or b"%" not in said:
+        said += os.read(terminal, 4096)
+    os.close(terminal)
+    assert process.wait(timeout=60) == 130
+    assert cv2.VideoCapture(str(film)).read()[0]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert all(has_ended(pid) for pid in pids_of(tmp_path))
+
+
+def test_many_hangups_do_not_break_the_orderly_end():
+    """The system and the shell send several of them, and none is of somebody in a hurry."""
+    command = [sys.executable, "-c", HANGING]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "begun\n"
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr.readline() == "closing\n"
+        for _ in range(4):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.1)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        code, _, said, _ = ended_by(process, signal.SIGTERM)
+    assert (code, said) == (130, "hemline: interrupted\n")
+
+
+def test_with_nohup_a_hangup_ends_nothing(tmp_path):
+    film = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter_fourcc(*"MJPG"), 10, (320, 240))
+    for level in range(1000):
+        writer.write(np.full((240, 320, 3), level % 256, np.uint8))
+    writer.release()
+    with started(
+        film, "--json", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        code, out, said, _ = ended_by(process, signal.SIGHUP)
+    assert (code, said) == (0, "")
+    assert len(out.splitlines()) == 999

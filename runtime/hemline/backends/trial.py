@@ -66,8 +66,10 @@ def must_survive(what: str, attempt: Callable[[], object]) -> None:
 def _attempt(attempt: Callable[[], object]) -> NoReturn:
     """What the forked process does."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` holds for it too
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         faulthandler.disable()  # the parent tells of a crash
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STANDARD_ERROR)
         attempt()

@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0 done; 1 a gate failed or some inputs could not be read; 2 impossible; 130 interrupted, by
-        Ctrl-C or by SIGTERM, which ends everything as cleanly.
+        Ctrl-C, or by SIGTERM or SIGHUP, which end everything as cleanly.
     """
     heed_signals()
     arguments = list(sys.argv[1:] if argv is None else argv)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 DONE = 0
 FAILED = 1  # a gate failed, or some inputs could not be read
 IMPOSSIBLE = 2  # the user asked for something that cannot be done
-INTERRUPTED = 130  # by Ctrl-C, or by SIGTERM
+INTERRUPTED = 130  # by Ctrl-C, by SIGTERM, or by SIGHUP
 INTERRUPTED_MESSAGE = "hemline: interrupted"
+_ENDING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
 class Command(NamedTuple):
@@ -40,7 +41,7 @@ def loading() -> Iterator[None]:
     """
     was_on = gc.isenabled()
     gc.disable()
-    before = _replaced(dict.fromkeys((_signal.SIGINT, _signal.SIGTERM), _end_at_once))
+    before = _replaced(dict.fromkeys(_ENDING, _end_at_once))
     try:
         yield
     finally:
@@ -51,24 +52,23 @@ def loading() -> Iterator[None]:
 
 
 def heed_signals() -> None:
-    """Have SIGTERM do what Ctrl-C does: close cameras, end children, leave nothing half-written.
+    """Have SIGTERM and SIGHUP do what Ctrl-C does: close cameras, end children, leave nothing half-written.
 
     The first signal begins that. A second one meanwhile is no reason to leave it half-done: `timeout` sends
-    two at once, and so do people in a hurry. Who sends a third does not want to wait.
+    two at once, and so do people in a hurry. Who sends a third does not want to wait. SIGHUP is of a terminal
+    that is gone: the system and the shell send it several times, and nobody waits.
     """
     interruption = _Interruption()
-    for number, at_first in (
-        (_signal.SIGINT, _signal.default_int_handler),
-        (_signal.SIGTERM, _signal.SIG_DFL),
-    ):
+    for number in _ENDING:
         handler = _signal.getsignal(number)
-        if handler == at_first or isinstance(handler, _Interruption):
+        at_first = handler in (_signal.SIG_DFL, _signal.default_int_handler)
+        if at_first or isinstance(handler, _Interruption):
             _replaced({number: interruption})
 
 
 def heed_no_more_signals() -> None:
     """All is closed, and the exit code is to stand: Python gives signals back their own way while it ends."""
-    _replaced(dict.fromkeys((_signal.SIGINT, _signal.SIGTERM), _signal.SIG_IGN))
+    _replaced(dict.fromkeys(_ENDING, _signal.SIG_IGN))
 
 
 class _Interruption:
@@ -76,6 +76,10 @@ class _Interruption:
         self._count = 0
 
     def __call__(self, number: int, frame: object) -> None:
+        if number == _signal.SIGHUP:
+            _abandon_lost_terminal()
+            if self._count:
+                return
         self._count += 1
         if self._count == 1:
             raise KeyboardInterrupt
@@ -91,6 +95,17 @@ def _replaced(handlers: dict[int, Any]) -> dict[int, Any]:
             if _signal.getsignal(number) not in (_signal.SIG_IGN, None):
                 before[number] = _signal.signal(number, handler)
     return before
+
+
+def _abandon_lost_terminal() -> None:
+    """What is still told while all is closed must not fail where the terminal takes nothing any more."""
+    for output in (1, 2):
+        try:
+            os.write(output, b"")
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, output)
+            os.close(nowhere)
 
 
 def _end_at_once(_number: int, _frame: object) -> None:
