@@ -160,9 +160,9 @@ class _Film:
             self._put(frame, at_s)
             return
         self._times_s.append(at_s)
-        if self._is_live:  # half a second of large frames would take much memory
-            self._held.clear()
-        self._held.append((frame.copy(), at_s))
+        kept = (frame.copy(), at_s)
+        # Of a camera only the last: half a second of large frames would take much memory.
+        self._held = [kept] if self._is_live else [*self._held, kept]
         if self._fps is not None or self._has_measured():
             self._begin()
 
