@@ -48,6 +48,7 @@ def test_what_is_given_goes_before_what_is_recommended() -> None:
         ({"learning_rate": 0.0}, "learning rate is 0.0"),
         ({"learning_rate": float("nan")}, "learning rate is nan"),
         ({"learning_rate": float("inf")}, "learning rate is inf"),
+        ({"teachers": ["nowhere.keras"]}, r"no teacher nowhere\.keras"),
         ({"with_validation": True}, "patience of 8 goes with no training on the validation"),
     ],
 )

@@ -156,6 +156,12 @@ class TrainingConfig(Settings):
             )
         super().__post_init__()
         object.__setattr__(self, "teachers", tuple(str(path) for path in self.teachers))
+        missing = [path for path in self.teachers if not Path(path).is_file()]
+        if missing:  # told before data sets are read
+            raise UserError(
+                f"there is no teacher {missing[0]}",
+                "give the .keras file of a finished run, such as runs/teacher-1/model.keras",
+            )
         if self.with_validation and self.patience:
             raise UserError(
                 f"a patience of {self.patience} goes with no training on the validation images",
