@@ -10,11 +10,12 @@ Importing this package imports nothing heavy; each name is loaded when it is fir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # `typing` would take 4 ms before signals are answered, see `hemline.start`
 if TYPE_CHECKING:
+    from typing import Any
+
     from hemline.card import InputSpec, ModelCard, Normalization
     from hemline.classifier import Classification, Classifier
     from hemline.errors import (

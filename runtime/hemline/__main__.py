@@ -2,6 +2,6 @@
 
 import sys
 
-from hemline.cli import main
+from hemline.start import main
 
 sys.exit(main())

@@ -119,6 +119,47 @@ def test_a_closed_standard_output_is_told(picture):
     assert done.stderr.startswith("hemline: error: standard output is closed")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell that closes standard error")
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-"])
+def test_a_closed_standard_error_loses_no_answer_and_writes_into_none(picture, closed):
+    command = [sys.executable, "-m", "hemline", "classify", "nope.jpg", str(picture)]
+    for form in ("--json", "--csv", "--no"):
+        options = [form] if form != "--no" else []
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {closed}', "sh", *command, *options],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert done.returncode == 1
+        lines = done.stdout.splitlines()
+        if form == "--json":
+            assert [sorted(json.loads(line))[0] for line in lines] == ["error", "backend"]
+        elif form == "--csv":
+            assert [line.count(",") > 8 for line in lines] == [True] * 3
+        else:
+            assert [line.startswith(f"{picture}: Bag") for line in lines] == [True]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell that closes standard error")
+def test_messages_of_a_run_do_not_get_among_the_answers_where_standard_error_is_closed(garments):
+    """`DeviceError` of a broken stream is an answer; what is told meanwhile is not."""
+    program = """
+import os, sys
+from hemline.start import open_closed_streams
+open_closed_streams()
+from hemline.sources.frames import tell_on_standard_error
+opened = os.open(sys.argv[1], os.O_RDONLY)
+tell_on_standard_error("gone")
+os.write(2, b"past Python")
+print(opened > 2, os.get_inheritable(2))
+"""
+    command = [sys.executable, "-c", program, str(garments[0])]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" <&- 2>&-', "sh", *command], stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == "True True\n"
+
+
 def test_empty_and_closed_standard_input_are_told(hemline):
     done = hemline("classify", "-")
     assert (done.returncode, done.stderr) == (
@@ -134,7 +175,7 @@ def test_empty_and_closed_standard_input_are_told(hemline):
     assert "standard input is closed" in closed.stderr
 
 
-def test_a_file_name_that_is_no_utf8_comes_back_from_json(hemline, picture):
+def test_a_file_name_that_is_no_utf8_is_escaped_in_json_that_strict_parsers_take(hemline, picture):
     name = os.fsencode(picture.parent) + b"/caf\xe9.jpg"
     os.rename(picture, name)  # noqa: PTH104 - a Path cannot hold the bytes
     environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:strict"}
@@ -142,7 +183,9 @@ def test_a_file_name_that_is_no_utf8_comes_back_from_json(hemline, picture):
         done = hemline("classify", picture.parent, *options, env=environment)
         assert done.returncode == 0, done.stderr
         if options == ["--json"]:
-            assert os.fsencode(json.loads(done.stdout)["source"]) == name
+            source = json.loads(done.stdout)["source"]
+            source.encode("utf-8")  # so there is no lone surrogate
+            assert source == f"{picture.parent}/caf\\xe9.jpg"
 
 
 def test_an_error_line_is_not_lost_however_many_workers_there_are(hemline, picture):
@@ -310,7 +353,9 @@ def test_a_reader_that_has_seen_enough_is_no_error_to_speak_of(large_folder):
         assert process.wait(30) == 0
 
 
-@pytest.mark.parametrize("arguments", [("classify", "PICTURE"), ("models",)])
+@pytest.mark.parametrize(
+    "arguments", [("classify", "PICTURE"), ("models",), ("--help",), ("models", "--help")]
+)
 def test_a_full_disk_behind_the_output_is_told_in_a_line(hemline, picture, arguments):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")

@@ -250,6 +250,37 @@ def test_a_second_signal_does_not_break_the_orderly_end(ribbon_camera, tmp_path)
     assert all(has_ended(pid) for pid in pids_of(tmp_path))
 
 
+LOADING = """
+import os, sys
+module, number = sys.argv[1:]
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), int(number))
+sys.meta_path.insert(0, Interrupting())
+from hemline.start import main
+sys.argv[1:] = ["models"]
+main()
+print("not ended")
+"""
+
+
+@SIGNALS
+@pytest.mark.parametrize("module", ["hemline.cli", "argparse", "hemline.cli.command"])
+def test_while_the_command_line_is_loaded_a_signal_ends_it_in_a_line(kill, module):
+    command = [sys.executable, "-c", LOADING, module, str(int(kill))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "hemline: interrupted\n")
+
+
+def test_ignored_signals_stay_ignored_while_it_is_loaded():
+    command = [sys.executable, "-c", LOADING, "argparse", str(int(signal.SIGINT))]
+    shell = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("not ended\n")
+
+
 HANGING = """
 import sys, time
 import hemline.cli

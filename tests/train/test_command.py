@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hemline.cli.command import DONE, INTERRUPTED
+from hemline.cli.command import DONE
 from hemline.errors import UserError
+from hemline.start import INTERRUPTED
 from hemline_train import training
 from hemline_train.command import COMMAND
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hemline.cli.command import DONE, INTERRUPTED, Command
+from hemline.cli.command import DONE, Command
 from hemline.errors import UserError
 from hemline.extras import require
+from hemline.start import INTERRUPTED
 from hemline_train.cluster import Cluster, cluster_from_environment
 from hemline_train.config import BEST_BY_TEXT, Settings, TrainingConfig
 from hemline_train.qat_config import QatConfig

@@ -14,8 +14,6 @@ from hemline import __version__
 from hemline.cli.command import (
     DONE,
     IMPOSSIBLE,
-    INTERRUPTED,
-    INTERRUPTED_MESSAGE,
     Command,
     heed_no_more_signals,
     heed_signals,
@@ -23,9 +21,11 @@ from hemline.cli.command import (
 )
 from hemline.errors import UserError
 from hemline.printable import printable
+from hemline.start import INTERRUPTED, INTERRUPTED_MESSAGE, open_closed_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 _PLUGIN_GROUP = "hemline.commands"
 _PLUGINS = (
@@ -57,10 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done; 1 a gate failed or some inputs could not be read; 2 impossible; 130 interrupted, by
         Ctrl-C, or by SIGTERM or SIGHUP, which end everything as cleanly.
     """
+    open_closed_streams()
     heed_signals()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # File names need not be UTF-8. In JSON `\udcff` is even the right way to write such a byte.
+        # File names need not be UTF-8.
         sys.stdout.reconfigure(errors="backslashreplace")
     status = DONE
     try:
@@ -119,6 +120,10 @@ class _Parser(argparse.ArgumentParser):
             option = message.removeprefix("argument ").partition(":")[0]
             hint += f", and a value {option}=-value"
         raise UserError(message, hint)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version; argparse would keep it to itself that a disk is full."""
+        print(message, end="", file=file, flush=True)
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

@@ -8,6 +8,8 @@ import gc
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hemline.start import ENDING, end_at_once
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
 DONE = 0
 FAILED = 1  # a gate failed, or some inputs could not be read
 IMPOSSIBLE = 2  # the user asked for something that cannot be done
-INTERRUPTED = 130  # by Ctrl-C, by SIGTERM, or by SIGHUP
-INTERRUPTED_MESSAGE = "hemline: interrupted"
-_ENDING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
 class Command(NamedTuple):
@@ -41,7 +40,7 @@ def loading() -> Iterator[None]:
     """
     was_on = gc.isenabled()
     gc.disable()
-    before = _replaced(dict.fromkeys(_ENDING, _end_at_once))
+    before = _replaced(dict.fromkeys(ENDING, end_at_once))
     try:
         yield
     finally:
@@ -59,16 +58,16 @@ def heed_signals() -> None:
     that is gone: the system and the shell send it several times, and nobody waits.
     """
     interruption = _Interruption()
-    for number in _ENDING:
+    for number in ENDING:
         handler = _signal.getsignal(number)
-        at_first = handler in (_signal.SIG_DFL, _signal.default_int_handler)
+        at_first = handler in (_signal.SIG_DFL, _signal.default_int_handler, end_at_once)
         if at_first or isinstance(handler, _Interruption):
             _replaced({number: interruption})
 
 
 def heed_no_more_signals() -> None:
     """All is closed, and the exit code is to stand: Python gives signals back their own way while it ends."""
-    _replaced(dict.fromkeys(_ENDING, _signal.SIG_IGN))
+    _replaced(dict.fromkeys(ENDING, _signal.SIG_IGN))
 
 
 class _Interruption:
@@ -84,7 +83,7 @@ class _Interruption:
         if self._count == 1:
             raise KeyboardInterrupt
         if self._count > 2:
-            _end_at_once(number, frame)
+            end_at_once(number, frame)
 
 
 def _replaced(handlers: dict[int, Any]) -> dict[int, Any]:
@@ -106,9 +105,3 @@ def _abandon_lost_terminal() -> None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, output)
             os.close(nowhere)
-
-
-def _end_at_once(_number: int, _frame: object) -> None:
-    with contextlib.suppress(OSError):
-        os.write(2, INTERRUPTED_MESSAGE.encode() + b"\n")
-    os._exit(INTERRUPTED)

@@ -49,12 +49,12 @@ def as_json(outcome: Outcome, model: str, backend: str) -> dict[str, Any]:
     """
     answer = outcome.answer
     if answer is None:
-        return {"source": outcome.source, "error": outcome.error}
+        return {"source": _as_utf8(outcome.source), "error": _as_utf8(outcome.error)}
     when = {}
     if outcome.timed is not None and outcome.timed.wall_s is not None:
         when = {"time": round(outcome.timed.wall_s, 3)}
     return {
-        "source": outcome.source,
+        "source": _as_utf8(outcome.source),
         "frame": outcome.frame,
         **when,
         "label": answer.label,
@@ -70,3 +70,13 @@ def as_json(outcome: Outcome, model: str, backend: str) -> dict[str, Any]:
         "model": model,
         "backend": backend,
     }
+
+
+def _as_utf8(text: str) -> str:
+    """With each byte of a file name that is no UTF-8 as an escape, `\\xe9`.
+
+    Python holds such a byte as half of a surrogate pair, which strict parsers of JSON refuse.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

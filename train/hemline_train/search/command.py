@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hemline.cli.command import DONE, INTERRUPTED, Command
+from hemline.cli.command import DONE, Command
 from hemline.errors import UserError
 from hemline.extras import require
+from hemline.start import INTERRUPTED
 from hemline_train.search.settings import FAMILIES, OBJECTIVES, Effort, Limits, SearchSettings
 
 if TYPE_CHECKING:
