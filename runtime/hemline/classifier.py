@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock  # `threading` would take 2 ms of each start
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,7 +50,10 @@ class Classification(NamedTuple):
 
 
 class Classifier:
-    """Classifies frames with one model. Not for use by several threads at once: make one for each.
+    """Classifies frames with one model.
+
+    Several threads may use one: they take turns, but for reading and decoding files. To have them infer at
+    the same time, make one for each.
 
     Args:
         model: Name of a shipped model (`hemline models` lists them), or path of a model file.
@@ -62,7 +66,7 @@ class Classifier:
 
     Attributes:
         probabilities: Of the latest answer, for all classes: float64, (classes,), in the order of the
-            card's labels. None before the first.
+            card's labels. None before the first; with several threads, of whichever was the latest.
 
     Raises:
         UserError: The model cannot be had, is damaged, or does not fit its card.
@@ -78,10 +82,10 @@ class Classifier:
         threshold: float | None = None,
         card: ModelCard | None = None,
     ) -> None:
-        if top_k < 1:
-            raise UserError(f"top-k is {top_k}", "it must be at least 1")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise UserError(f"the threshold is {threshold}", "it must be from 0 to 1")
+        if not isinstance(top_k, (int, np.integer)) or top_k < 1:
+            raise UserError(f"top-k is {top_k!r}", "it must be a whole number, at least 1")
+        if threshold is not None and not _is_share(threshold):
+            raise UserError(f"the threshold is {threshold!r}", "it must be a number from 0 to 1")
         loaded = load_model(model, backend=backend, num_threads=num_threads, card=card)
         self.card = loaded.card
         self.path = loaded.path
@@ -90,6 +94,7 @@ class Classifier:
         self.threshold = self.card.rejection_threshold if threshold is None else threshold
         self.probabilities: NDArray[np.float64] | None = None
         self._preprocess = Preprocessor(self.card.input)
+        self._lock = allocate_lock()  # the interpreter and the buffers are for one thread at a time
 
     def classify(self, frame_bgr: Frame) -> Classification:
         """Name what a frame shows.
@@ -101,9 +106,10 @@ class Classifier:
         Raises:
             ImageError: The array is no such frame.
         """
-        start = perf_counter()
-        pixels = self._preprocess(frame_bgr)
-        return self.classify_tensor(pixels, preprocess_ms=(perf_counter() - start) * 1e3)
+        with self._lock:
+            start = perf_counter()
+            pixels = self._preprocess(frame_bgr)
+            return self._answer(pixels, (perf_counter() - start) * 1e3)
 
     def classify_file(self, path: str | os.PathLike[str]) -> Classification:
         """Name what a picture file shows. `latency_ms` leaves out reading and decoding it.
@@ -124,9 +130,10 @@ class Classifier:
             ImageError: As `classify_file`.
         """
         frame, picture_wh = decode_for(content, name, self.card.input)
-        start = perf_counter()
-        pixels = self._preprocess(frame, picture_wh)
-        return self.classify_tensor(pixels, preprocess_ms=(perf_counter() - start) * 1e3)
+        with self._lock:
+            start = perf_counter()
+            pixels = self._preprocess(frame, picture_wh)
+            return self._answer(pixels, (perf_counter() - start) * 1e3)
 
     def classify_tensor(
         self, pixels: NDArray[np.uint8], *, preprocess_ms: float = 0.0
@@ -146,6 +153,10 @@ class Classifier:
                 f"{self.card.name} takes uint8 {self.card.input.tensor_shape}; "
                 "classify() takes frames of any size",
             )
+        with self._lock:
+            return self._answer(pixels, preprocess_ms)
+
+    def _answer(self, pixels: NDArray[np.uint8], preprocess_ms: float) -> Classification:
         start = perf_counter()
         logits = self.backend.logits(pixels)
         inferred = perf_counter()
@@ -154,6 +165,10 @@ class Classifier:
         total_ms = preprocess_ms + (perf_counter() - start) * 1e3
         latency_ms = Latency(preprocess_ms, (inferred - start) * 1e3, total_ms)
         return Classification(label, confidence, top, latency_ms)
+
+
+def _is_share(threshold: object) -> bool:
+    return isinstance(threshold, (int, float, np.floating)) and bool(0 <= threshold <= 1)
 
 
 def named(

@@ -69,6 +69,11 @@ def find_model(model: str | os.PathLike[str], backend: str | None = None) -> str
     Raises:
         ModelError: It is neither.
     """
+    if not isinstance(model, str | os.PathLike):
+        raise ModelError(
+            f"the model is {model!r}, which is no name and no path",
+            f"give a model file, or a shipped model: {', '.join(models.names())}",
+        )
     path = os.fspath(model)
     if not path:
         raise ModelError(

@@ -233,10 +233,10 @@ def _centre(frame: Frame, size_wh: tuple[int, int]) -> Frame:
 def _checked(frame: Any) -> Any:
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8:
         got = f"{frame.dtype} array" if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise ImageError(
-            f"the frame is a {got}",
-            "give a NumPy array of uint8, (height, width, 3) in BGR order, as cv2.imread does",
-        )
+        hint = "give a NumPy array of uint8, (height, width, 3) in BGR order, as cv2.imread does"
+        if frame is None:
+            hint += "; that gives None where it cannot read: hemline.read_image says why"
+        raise ImageError(f"the frame is a {got}", hint)
     if frame.ndim == 3 and frame.shape[2] == 1:
         frame = frame[:, :, 0]
     if frame.size == 0 or not (frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3)):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import cv2
 import numpy as np
 import pytest
@@ -86,6 +88,10 @@ def test_top_k_is_as_long_as_asked_for_and_as_there_are_classes(asked, got):
     ("options", "said"),
     [
         ({"top_k": 0}, "top-k is 0"),
+        ({"top_k": "3"}, "top-k is '3'"),
+        ({"model": None}, "the model is None, which is no name"),
+        ({"num_threads": "2"}, "number of threads is '2'"),
+        ({"threshold": "0.5"}, "threshold is '0.5'"),
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"threshold": -0.1}, "threshold is -0.1"),
         ({"threshold": float("nan")}, "threshold is nan"),
@@ -130,3 +136,32 @@ def test_the_package_offers_what_it_lists_and_nothing_heavy_until_it_is_used():
         assert name in dir(hemline)
     with pytest.raises(AttributeError, match="nonsense"):
         hemline.nonsense  # noqa: B018
+
+
+def test_a_frame_that_opencv_could_not_read_is_told(classifier):
+    with pytest.raises(ImageError, match="gives None where it cannot read: "):
+        classifier.classify(cv2.imread("no such file.jpg"))
+
+
+def test_threads_that_share_a_classifier_get_the_answers_to_their_own_frames(garments):
+    shared = Classifier("paper")
+    frames = [read_image(path) for path in garments[:8]]
+    alone = [Classifier("paper").classify(frame).top for frame in frames]
+    of_files = [Classifier("paper").classify_file(path).top for path in garments[:8]]
+    wrong: list[int] = []
+
+    def classify(number: int) -> None:
+        for _ in range(300):
+            if number % 2:
+                right = shared.classify(frames[number]).top == alone[number]
+            else:
+                right = shared.classify_file(garments[number]).top == of_files[number]
+            if not right:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=classify, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

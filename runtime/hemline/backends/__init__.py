@@ -108,9 +108,10 @@ def check_num_threads(num_threads: int) -> None:
     Raises:
         UserError: It is not from 1 to `MAX_THREADS`.
     """
-    if not 1 <= num_threads <= MAX_THREADS:
+    if not isinstance(num_threads, int) or not 1 <= num_threads <= MAX_THREADS:
         raise UserError(
-            f"the number of threads is {num_threads}", f"it must be from 1 to {MAX_THREADS}"
+            f"the number of threads is {num_threads!r}",
+            f"it must be a whole number from 1 to {MAX_THREADS}",
         )
 
 

@@ -126,8 +126,10 @@ def _regular(name: str) -> Source:
     """A file that was found, not named: of a pipe or a device nobody said that it should be read."""
     if os.path.isfile(name):
         return Source(name, _kind(name))
-    what = "a pipe or a device" if os.path.exists(name) else "a link to nothing"
-    return Source(name, "nothing", f"{name} is {what}, not a picture; to read a pipe, name it")
+    if not os.path.exists(name):
+        return Source(name, "nothing", _why_not_there(name))
+    problem = f"{name} is a pipe or a device, not a picture; to read a pipe, name it"
+    return Source(name, "nothing", problem)
 
 
 def _suffix(name: str) -> str:
