@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemline.errors import UserError
@@ -162,11 +163,26 @@ def _split(command: str) -> list[str]:
             f"the command {command!r} cannot be split into words: {error}", "mind its quotes"
         ) from error
     if not words or shutil.which(words[0]) is None:
+        _refuse_file_that_cannot_run(words[0] if words else "")
         raise UserError(
             f"there is no program {words[0] if words else ''!r} to run",
             "give a program with its arguments; for what a shell does, give a script of your own",
         )
     return words
+
+
+def _refuse_file_that_cannot_run(program: str) -> None:
+    if os.sep not in program:
+        return
+    if Path(program).is_dir():
+        raise UserError(
+            f"the program {program!r} is a folder", "give a program in it, with its arguments"
+        )
+    if Path(program).exists():
+        raise UserError(
+            f"the program {program!r} may not be run",
+            f"make it executable: chmod +x {shlex.quote(program)}",
+        )
 
 
 def _kill(process: subprocess.Popen[bytes] | None) -> None:

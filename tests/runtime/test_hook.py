@@ -159,6 +159,16 @@ def test_a_command_that_cannot_run_is_refused_at_once(command, said):
     assert said in str(caught.value)
 
 
+def test_a_file_that_may_not_be_run_and_a_folder_are_named_as_such(tmp_path):
+    script = tmp_path / "my event.sh"
+    script.write_text("#!/bin/sh\n")
+    with pytest.raises(UserError, match="may not be run") as caught:
+        Hook(shlex.quote(str(script)))
+    assert f"chmod +x '{script}'" in caught.value.hint
+    with pytest.raises(UserError, match="is a folder"):
+        Hook(str(tmp_path))
+
+
 def has_ended(pid: int) -> bool:
     try:
         os.kill(pid, 0)
