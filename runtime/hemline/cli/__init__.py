@@ -15,6 +15,7 @@ from hemline.cli.command import (
     DONE,
     IMPOSSIBLE,
     Command,
+    abandon_lost_terminal,
     heed_no_more_signals,
     heed_signals,
     loading,
@@ -81,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return IMPOSSIBLE
     except KeyboardInterrupt:
         heed_no_more_signals()
+        abandon_lost_terminal()
         print(INTERRUPTED_MESSAGE, file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:

@@ -76,7 +76,7 @@ class _Interruption:
 
     def __call__(self, number: int, frame: object) -> None:
         if number == _signal.SIGHUP:
-            _abandon_lost_terminal()
+            abandon_lost_terminal()
             if self._count:
                 return
         self._count += 1
@@ -96,7 +96,7 @@ def _replaced(handlers: dict[int, Any]) -> dict[int, Any]:
     return before
 
 
-def _abandon_lost_terminal() -> None:
+def abandon_lost_terminal() -> None:
     """What is still told while all is closed must not fail where the terminal takes nothing any more."""
     for output in (1, 2):
         try:
