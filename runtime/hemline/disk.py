@@ -1,4 +1,4 @@
-"""Files that are saved one after another: names that are free, and a bound on the space they take."""
+"""Files that are saved one after another: their names, and a bound on the space they take."""
 
 from __future__ import annotations
 
@@ -14,15 +14,6 @@ if TYPE_CHECKING:
 DEFAULT_MAX_BYTES = 1_000_000_000
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _LONGEST_NAME_BYTES = 120
-
-
-def unused(path: Path) -> Path:
-    """The path, or one with a number behind its name where that is taken already."""
-    stem, again = path.stem, 0
-    while path.exists():
-        again += 1
-        path = path.with_name(f"{stem}-{again}{path.suffix}")
-    return path
 
 
 def file_name(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hemline import atomic
 from hemline._opencv import cv2
-from hemline.disk import DEFAULT_MAX_BYTES, Budget, unused
+from hemline.disk import DEFAULT_MAX_BYTES, Budget
 from hemline.errors import UserError
 from hemline.sinks.base import Sink
 from hemline.sources.frames import tell_on_standard_error
@@ -64,6 +64,8 @@ class DoubtfulFrames(Sink):
         self._below = below
         self._interval_s = interval_s
         self._tell = tell
+        for name in self._folders.values():
+            atomic.remove_abandoned(self._folder / name, ".jpg")
         self._budget = Budget(self._folder, "*/*.jpg", max_bytes, tell)
         atomic.check_folder(self._folder)
         self._last_s: float | None = None
@@ -86,7 +88,8 @@ class DoubtfulFrames(Sink):
         if not self._budget.has_room(content.size):
             return
         try:
-            atomic.write_bytes(self._path(own.top[0][0], timed.number), content.tobytes())
+            # Its name can be taken: the clock was set back, or another process saves here.
+            atomic.add_bytes(self._path(own.top[0][0], timed.number), content.tobytes())
         except UserError as error:
             self._lost += 1
             self.incomplete = True
@@ -107,8 +110,7 @@ class DoubtfulFrames(Sink):
 
     def _path(self, label: str, number: int) -> Path:
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{number}.jpg"
-        # It can be taken: the clock was set back, or another process saves here.
-        return unused(self._folder / self._folders[label] / name)
+        return self._folder / self._folders[label] / name
 
     def _tell_once(self, problem: str, cause: str) -> None:
         if cause != self._told:

@@ -152,3 +152,74 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
     assert link.is_symlink()
     assert (tmp_path / "there/model.tflite").read_bytes() == b"new"
     assert names_in(tmp_path / "there") == ["model.tflite"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_is_taken_gets_a_number(tmp_path, monkeypatch, links):
+    def no_link(*_: object) -> None:  # as on a FAT file system
+        raise PermissionError(1, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr("hemline.atomic.os.link", no_link)
+    made = [atomic.add_bytes(tmp_path / "new" / "bag.jpg", bytes([each])) for each in range(3)]
+    assert [path.name for path in made] == ["bag.jpg", "bag-1.jpg", "bag-2.jpg"]
+    assert [path.read_bytes() for path in made] == [b"\0", b"\1", b"\2"]
+    assert len(names_in(tmp_path / "new")) == 3
+
+
+ADDING = """
+import sys
+from pathlib import Path
+from hemline import atomic
+sys.stdin.readline()
+for number in range(100):
+    atomic.add_bytes(Path(sys.argv[1], f"{number}.jpg"), sys.argv[2].encode())
+"""
+
+
+def test_processes_that_add_the_same_names_at_once_lose_nothing(tmp_path):
+    processes = [
+        subprocess.Popen([sys.executable, "-c", ADDING, str(tmp_path), who], stdin=-1)
+        for who in "abc"
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]
+    contents = [path.read_text() for path in tmp_path.iterdir()]
+    assert sorted(contents) == ["a"] * 100 + ["b"] * 100 + ["c"] * 100
+
+
+WRITING = """
+import os, sys
+from pathlib import Path
+from hemline import atomic
+with atomic.part_of(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print(temporary, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    (tmp_path / ".other.part.jpg").write_bytes(b"of somebody else")
+    (tmp_path / ".hemline-own").write_bytes(b"of the user")
+    command = [sys.executable, "-c", WRITING, str(tmp_path / "bag.jpg")]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        atomic.remove_abandoned(tmp_path, ".jpg")
+        assert left.exists()
+        process.kill()
+    assert left.exists()
+    atomic.remove_abandoned(tmp_path, ".mp4")
+    assert left.exists()
+    atomic.remove_abandoned(tmp_path, ".jpg")
+    assert names_in(tmp_path) == [".hemline-own", ".other.part.jpg"]
+    atomic.remove_abandoned(tmp_path / "not there", ".jpg")
+
+
+def test_a_folder_that_takes_no_files_is_named():
+    with pytest.raises(UserError, match=r"no file can be made in the folder /proc"):
+        atomic.check_folder(Path("/proc"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hemline.disk import Budget, file_name, parse_bytes, unused
+from hemline.disk import Budget, file_name, parse_bytes
 from hemline.errors import UserError
 
 
@@ -17,15 +17,6 @@ def test_disk_space_is_read_in_powers_of_1000(text, size):
 def test_what_is_no_disk_space_is_refused(text):
     with pytest.raises(UserError, match="no amount of disk space"):
         parse_bytes(text)
-
-
-def test_a_name_that_is_taken_gets_a_number(tmp_path):
-    path = tmp_path / "bag.jpg"
-    made = []
-    for _ in range(3):
-        made.append(unused(path))
-        made[-1].write_text("")
-    assert [each.name for each in made] == ["bag.jpg", "bag-1.jpg", "bag-2.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from hemline.errors import UserError
-from hemline.images import IMAGE_SUFFIXES
 from hemline.sinks import CsvSink, JsonSink, PrintingSink, Sink, TextSink
-from hemline.sources.listing import STANDARD_INPUT, STREAM_SCHEMES, VIDEO_SUFFIXES
+from hemline.sources.listing import STANDARD_INPUT, STREAM_SCHEMES
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sinks that take more than text."""
     group = parser.add_argument_group("where else the answers go")
     group.add_argument(
-        "--save", metavar="PATH", help="annotated pictures in a folder, or a film: .mp4, .avi, .mkv"
+        "--save", metavar="PATH", help="annotated pictures in a folder, or a film: .mkv, .avi, .mp4"
     )
     group.add_argument(
         "--show",
@@ -161,16 +160,11 @@ def _saving_sink(arguments: argparse.Namespace, tell: Tell) -> Sink:
     max_bytes = None if arguments.max_disk is None else parse_bytes(arguments.max_disk)
     if max_bytes is None and (arguments.camera is not None or _has_no_end(arguments.source)):
         max_bytes = DEFAULT_MAX_BYTES
-    suffix = os.path.splitext(arguments.save)[1].lower()
-    if suffix in VIDEO_SUFFIXES:
+    has_ending = os.path.splitext(arguments.save)[1] != ""
+    if has_ending and not (arguments.save.endswith("/") or os.path.isdir(arguments.save)):
         from hemline.sinks.film import FilmSink
 
         return FilmSink(arguments.save, fps=arguments.fps, max_bytes=max_bytes, tell=tell)
-    if suffix in IMAGE_SUFFIXES and not os.path.isdir(arguments.save):
-        raise UserError(
-            f"--save {arguments.save} looks like a picture",
-            "give a folder for pictures, or a film (.mp4, .avi, .mkv)",
-        )
     from hemline.sinks.pictures import PictureSink
 
     return PictureSink(arguments.save, max_bytes=max_bytes, tell=tell)

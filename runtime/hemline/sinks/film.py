@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 from hemline import atomic
 from hemline._opencv import cv2
 from hemline.annotate import Annotator
-from hemline.disk import unused
 from hemline.errors import UserError
 from hemline.sinks.base import Sink
 from hemline.sources.frames import MAX_FPS, tell_on_standard_error
@@ -27,9 +25,8 @@ CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 _FIRST_FRAMES = 5  # of a film, of which its rate is measured
 _FIRST_S = 0.5  # of a camera likewise: its very first frames may come all at once
 _MOST_LIVE_FPS = 60.0
-_LEFT_FREE_BYTES = (
-    16 << 20
-)  # OpenCV does not tell of a full disk, and the end of a film needs some space
+# OpenCV does not tell of a full disk, the end of a film needs some space, and so do other programs.
+LEFT_FREE_BYTES = 16_000_000
 _LONGEST_GAP_S = 2.0  # a camera that was gone does not leave a still picture for that time
 
 
@@ -63,7 +60,8 @@ class FilmSink(Sink):
         self._path = Path(path)
         if self._path.suffix.lower() not in CODECS:
             raise UserError(
-                f"{path} is no kind of film that can be written", f"give {', '.join(CODECS)}"
+                f"{path} is no kind of film that can be written",
+                f"give {', '.join(CODECS)}; or for pictures a folder, with no ending or a / behind it",
             )
         atomic.check_folder(self._path.parent)
         self._fps = fps
@@ -73,6 +71,7 @@ class FilmSink(Sink):
         self._film: _Film | None = None
         self._finished_bytes = 0
         self._told_full = False
+        self._recover()
 
     def write(self, outcome: Outcome) -> None:
         """Add its frame; an outcome without an answer has none."""
@@ -98,6 +97,13 @@ class FilmSink(Sink):
         if self._film is None:
             self._film = _Film(self._path, self._fps, drawn.shape, timed.wall_s is not None)
         self._film.add(drawn, timed.at_s)
+        if self._film.lack:
+            lack, film, self._film = self._film.lack, self._film, None
+            path, frames = film.finish()
+            raise UserError(
+                f"cannot write all of {path}: {lack}",
+                f"its first {frames} frames are kept; free some space, or choose another place",
+            )
         if self._reaches_bound():
             self._finish()
 
@@ -107,10 +113,20 @@ class FilmSink(Sink):
 
     def _finish(self) -> None:
         film, self._film = self._film, None
-        if film is not None:
+        if film is not None and not film.has_frames:
+            film.discard()
+        elif film is not None:
             path, frames = film.finish()
             self._finished_bytes += path.stat().st_size
             self._tell(f"saved {path} ({frames} frames)")
+
+    def _recover(self) -> None:
+        """What runs left that were killed: what can be played gets a name, the rest is removed."""
+        for suffix in CODECS:
+            for path in atomic.abandoned(self._path.parent, suffix):
+                if _can_be_played(path):
+                    name = atomic.add(path, path.with_name(f"unfinished{suffix}"))
+                    self._tell(f"the film of a run that was killed is now {name}")
 
     def _reaches_bound(self) -> bool:
         open_bytes = 0 if self._film is None else self._film.size
@@ -129,10 +145,15 @@ class _Film:
     """One file, which has its name when it is whole.
 
     Args:
-        path: What it is to be called, if that is free.
+        path: What it is to be called; where that is taken when it is whole, a number is added.
         fps: Its rate; None to measure it.
         shape: Of its frames.
         is_live: Whether frames come as they happen, rather than each by its own time.
+
+    Attributes:
+        shape: As given.
+        size: Bytes so far.
+        lack: Why no more frames are taken: the disk is nearly full. Else "".
     """
 
     def __init__(
@@ -142,8 +163,12 @@ class _Film:
         self.size = 0
         with atomic.explaining_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = unused(path)
-        self._refuse_full_disk()
+        self._path = path
+        self.lack = _lack_of_space(path.parent)
+        if self.lack:
+            raise UserError(
+                f"cannot write {path}: {self.lack}", "free some space, or choose another place"
+            )
         self._fps = fps
         self._is_live = is_live
         self._times_s: list[float] = []
@@ -152,7 +177,13 @@ class _Film:
         self._written = 0
         self._start_s = self._last_s = 0.0
         self._stack = contextlib.ExitStack()
-        self._temporary = self._stack.enter_context(atomic.replacing(self._path))
+        self._stack.enter_context(atomic.explaining_os_errors(path))
+        self._temporary = self._stack.enter_context(atomic.part_of(path))
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether there is anything to finish: an interruption can come before the first frame."""
+        return self._writer is not None or bool(self._held)
 
     def add(self, frame: Frame, at_s: float) -> None:
         """Add a frame, which is copied where it has to be kept."""
@@ -182,12 +213,17 @@ class _Film:
                     f"cannot write {self._path}: its {self._written} frames cannot be read again",
                     "see whether the disk is full; nothing was left half-written",
                 )
+            self._path = atomic.add(self._temporary, self._path)
         if playable < self._written:
             raise UserError(
                 f"cannot write all of {self._path}: {playable} of its {self._written} frames can be played",
-                "see whether the disk is full",
+                "these are kept; see whether the disk is full",
             )
         return self._path, self._written
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self._stack.close()
 
     def _has_measured(self) -> bool:
         if self._is_live:
@@ -222,13 +258,9 @@ class _Film:
             self._writer.write(frame)
             self._written += 1
             self.size = self._temporary.stat().st_size
-            self._refuse_full_disk()
-
-    def _refuse_full_disk(self) -> None:
-        free = os.statvfs(self._path.parent)
-        if free.f_bavail * free.f_frsize < _LEFT_FREE_BYTES:
-            with atomic.explaining_os_errors(self._path):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.lack = _lack_of_space(self._path.parent)
+            if self.lack:
+                return
 
     def _playable(self) -> int:
         """How many frames a reader finds: OpenCV's writer tells of no error."""
@@ -244,6 +276,25 @@ class _Film:
             count += 1
         capture.release()
         return count
+
+
+def _lack_of_space(folder: Path) -> str:
+    """What to say where the disk has too little space left for more of a film."""
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if free >= LEFT_FREE_BYTES:
+        return ""
+    return (
+        f"{free / 1e6:.1f} MB of the disk are free, and {LEFT_FREE_BYTES / 1e6:g} MB are left free, "
+        "for the end of the film and for other programs"
+    )
+
+
+def _can_be_played(path: Path) -> bool:
+    capture = cv2.VideoCapture(str(path))
+    good, _ = capture.read()
+    capture.release()
+    return bool(good)
 
 
 def _rate(times_s: list[float], most: float) -> float:

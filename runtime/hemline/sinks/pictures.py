@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hemline import atomic
 from hemline._opencv import cv2
 from hemline.annotate import Annotator
-from hemline.disk import Budget, file_name, unused
+from hemline.disk import Budget, file_name
 from hemline.images import read_image
 from hemline.sinks.base import Sink
 from hemline.sources.frames import tell_on_standard_error
@@ -44,6 +44,7 @@ class PictureSink(Sink):
         tell: Tell = tell_on_standard_error,
     ) -> None:
         self._folder = Path(folder)
+        atomic.remove_abandoned(self._folder, ".jpg")
         self._budget = Budget(self._folder, "*.jpg", max_bytes, tell)
         atomic.check_folder(self._folder)
         self._annotator = Annotator()
@@ -58,8 +59,7 @@ class PictureSink(Sink):
         if not good:
             raise RuntimeError("OpenCV cannot write a JPEG picture")
         if self._budget.has_room(content.size):
-            path = unused(self._folder / f"{_stem(outcome)}.jpg")
-            atomic.write_bytes(path, content.tobytes())
+            atomic.add_bytes(self._folder / f"{_stem(outcome)}.jpg", content.tobytes())
             self._budget.add(content.size)
 
 

@@ -227,7 +227,9 @@ def test_all_films_of_a_run_share_the_bound_and_that_is_told_once(tmp_path):
     ("arguments", "said"),
     [
         (["a.avi", "--save", "out.mov"], "no kind of film"),
-        (["a.avi", "--save", "out.png"], "looks like a picture"),
+        (["a.avi", "--save", "out.png"], "no kind of film"),
+        (["a.avi", "--save", "out.xyz"], "out.xyz is no kind of film"),
+        (["a.avi", "--save", "/proc/out.mp4"], "no file can be made in the folder /proc"),
         (["-", "--save", "out"], "picture from standard input"),
         (["-", "--show"], "picture from standard input"),
         (["--serve", "0", "--save", "out"], "nothing to classify"),
@@ -272,7 +274,7 @@ def test_a_full_disk_is_told_and_leaves_whole_pictures_only(hemline, film, small
 def test_a_film_does_not_begin_on_a_full_disk(hemline, film, small_disk):
     done = hemline("classify", film, "--save", small_disk / "out.avi")
     assert done.returncode == 2
-    assert "no space is left" in done.stderr
+    assert "0.1 MB of the disk are free, and 16 MB are left free" in done.stderr
     assert names(small_disk) == []
 
 
@@ -290,11 +292,91 @@ def test_a_film_on_a_disk_that_becomes_full_is_whole_as_far_as_it_goes(tmp_path,
         for number in range(1000):
             sink.write(outcome(number, number / 20))
 
-    with pytest.raises(UserError, match="no space is left"):
+    with pytest.raises(
+        UserError, match=r"cannot write all of .*out\.avi: 0\.0 MB of the disk"
+    ) as caught:
         write_all()
+    assert "its first 125 frames are kept" in caught.value.hint
     sink.close()
     assert len(frames_of(tmp_path / "out.avi")) == 125
     assert names(tmp_path) == ["out.avi"]
+
+
+@pytest.mark.parametrize("name", ["out", "out.xyz/", "there.xyz", "there.mp4"])
+def test_a_folder_is_a_name_without_ending_or_with_a_slash_or_one_that_is_there(
+    hemline, picture, tmp_path, name
+):
+    if name.startswith("there"):
+        (tmp_path / name).mkdir()
+    done = hemline("classify", picture, "--save", f"{tmp_path}/{name}")
+    assert done.returncode == 0, done.stderr
+    assert names(tmp_path / name) == ["bag.jpg"]
+
+
+def test_two_films_of_one_name_at_once_are_both_kept(tmp_path):
+    told = []
+    sinks = [FilmSink(tmp_path / "out.avi", fps=20, tell=told.append) for _ in range(2)]
+    for number in range(10):
+        for which, sink in enumerate(sinks):
+            if number < 10 - which:
+                sink.write(outcome(number, number / 20))
+    for sink in sinks:
+        sink.close()
+    assert told == [
+        f"saved {tmp_path / 'out.avi'} (10 frames)",
+        f"saved {tmp_path / 'out-1.avi'} (9 frames)",
+    ]
+    assert [len(frames_of(tmp_path / name)) for name in ("out.avi", "out-1.avi")] == [10, 9]
+    assert len(names(tmp_path)) == 2
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from hemline.batch import Outcome
+from hemline.classifier import Classification, Latency
+from hemline.sinks.film import FilmSink
+from hemline.sources.frames import TimedFrame
+answer = Classification("Bag", 0.75, [("Bag", 0.75), ("Coat", 0.25)], Latency(0.5, 0.25, 0.8))
+noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+sink = FilmSink(sys.argv[1], fps=20)
+for number in range(100):
+    timed = TimedFrame(noise, number, number / 20, number / 20, None, 0)
+    sink.write(Outcome("film.avi", number, answer, "", timed, answer))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+def test_of_a_run_that_was_killed_the_next_one_names_what_can_be_played(tmp_path, suffix):
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / f"film{suffix}")])
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = names(tmp_path)
+    assert left.startswith(".hemline-")
+    assert left.endswith(f".part{suffix}")
+    told = []
+    FilmSink(tmp_path / "other.avi", tell=told.append)
+    if suffix == ".mp4":  # whose table of frames is written last
+        assert (told, names(tmp_path)) == ([], [])
+        return
+    unfinished = tmp_path / f"unfinished{suffix}"
+    assert told == [f"the film of a run that was killed is now {unfinished}"]
+    assert names(tmp_path) == [unfinished.name]
+    assert 50 < len(frames_of(unfinished)) <= 100
+
+
+def test_a_film_that_is_interrupted_before_its_first_frame_leaves_nothing(tmp_path):
+    class Interrupted(np.ndarray):
+        def copy(self) -> np.ndarray:
+            raise KeyboardInterrupt
+
+    told = []
+    sink = FilmSink(tmp_path / "out.avi", tell=told.append)
+    sink._annotator.draw = lambda *_: frame().view(Interrupted)  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        sink.write(outcome(0, 0.0, live=True))
+    sink.close()
+    assert (told, names(tmp_path)) == ([], [])
 
 
 def limited_files() -> None:
