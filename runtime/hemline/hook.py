@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemline.errors import UserError
+from hemline.quiet import true_stderr
 from hemline.sources.frames import tell_on_standard_error
 
 if TYPE_CHECKING:
@@ -130,13 +131,14 @@ class Hook:
 
     def _start(self, values: dict[str, str]) -> str:
         try:
-            self._process = subprocess.Popen(
-                self._words,
-                env={**os.environ, **values},
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # standard output is for answers
-                start_new_session=True,  # a group of its own, to be killed with all that it starts
-            )
+            with true_stderr():
+                self._process = subprocess.Popen(
+                    self._words,
+                    env={**os.environ, **values},
+                    stdin=subprocess.DEVNULL,
+                    stdout=2,  # standard output is for answers
+                    start_new_session=True,  # a group of its own, to be killed with all that it starts
+                )
         except OSError as error:
             return f"cannot be started: {error.strerror}"
         return ""

@@ -47,6 +47,14 @@ def holding_back_stderr() -> Iterator[None]:
             os.close(held)
 
 
+@contextlib.contextmanager
+def true_stderr() -> Iterator[None]:
+    """Meanwhile nobody holds standard error back or listens to it: for children, which inherit it."""
+    with _ONE_AT_A_TIME:
+        _listening.wait_until_idle()
+        yield
+
+
 def listening(
     call: Callable[[], Result], is_heeded: Callable[[str], bool]
 ) -> tuple[Result, list[str]]:

@@ -5,10 +5,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 
-from hemline.quiet import holding_back_stderr, listening
+from hemline.quiet import holding_back_stderr, listening, true_stderr
 
 
 def write(text: str) -> None:
@@ -92,3 +93,22 @@ def test_a_closed_standard_error_stays_closed_and_the_call_is_heard_all_the_same
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["['decoder: bad']", "closed"]
+
+
+def test_a_child_that_is_started_while_another_thread_listens_has_the_true_standard_error(capfd):
+    begun, end = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        while not end.is_set():
+            listening(lambda: (begun.set(), time.sleep(0.01)), lambda line: "said" in line)
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    begun.wait()
+    for _ in range(10):
+        with true_stderr():
+            child = subprocess.Popen(["sh", "-c", "sleep 0.02; echo said >&2"])
+        child.wait()
+    end.set()
+    thread.join()
+    assert capfd.readouterr().err == "said\n" * 10

@@ -109,6 +109,7 @@ class _Jpegs:
         self._tell = tell
         self._frames = JpegFrames()
         self._good = 0
+        self._known = 0  # damaged ones that were told
         self._told = False
 
     def next(self) -> Frame | None:
@@ -121,7 +122,7 @@ class _Jpegs:
             if self._frames.damaged > damaged and monotonic() > tell_s and not self._told:
                 self._told = True
                 lost = self._frames.damaged - damaged
-                self._tell(f"of the last {lost} pictures on standard input none can be decoded")
+                self._tell(f"of the last {lost} pictures on standard input none is whole")
             piece = os.read(self._pipe, PIECE)
             if not piece:
                 self._refuse_loss()
@@ -132,10 +133,10 @@ class _Jpegs:
         """At the end of the pipe."""
         if self._frames.is_inside:
             raise _cut_off()
-        damaged, self._frames.damaged = self._frames.damaged, 0
+        damaged, self._known = self._frames.damaged - self._known, self._frames.damaged
         if damaged:
             raise DeviceError(
-                f"{damaged} of {self._good + damaged} pictures on standard input cannot be decoded",
+                f"{damaged} of {self._good + damaged} pictures on standard input are damaged or lost",
                 "see whether its writer makes Motion JPEG, and whether anything is lost on the way",
             )
 

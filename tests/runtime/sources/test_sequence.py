@@ -137,13 +137,29 @@ def test_damaged_pictures_on_a_pipe_are_told_at_the_end(pipe, pictures, hemline,
     content = b"".join([pictures[0], DAMAGED, *pictures[1:3], DAMAGED])
     with Sequence("mjpeg", Asked(), pipe(content)) as frames:
         assert [next(frames).number for _ in range(3)] == [0, 1, 2]
-        with pytest.raises(DeviceError, match="2 of 5 pictures on standard input cannot be"):
+        with pytest.raises(
+            DeviceError, match="2 of 5 pictures on standard input are damaged or lost"
+        ):
             next(frames)
     options = {"input": garments[0].read_bytes() + DAMAGED, "text": False, "encoding": None}
     done = hemline("classify", "-", "--stdin", "mjpeg", "--json", **options)
     row, error = map(json.loads, done.stdout.splitlines())
     assert (done.returncode, row["frame"]) == (1, 0)
     assert "1 of 2 pictures on standard input" in error["error"]
+
+
+def test_the_command_tells_of_a_stream_with_a_hole_and_prints_no_words_of_libjpeg(
+    hemline, garments
+):
+    bag = next(path for path in garments if path.name == "bag.jpg").read_bytes()
+    stream = bag * 6
+    holed = stream[: len(bag) * 5 // 2] + stream[len(bag) * 7 // 3 + len(bag) :]
+    options = {"input": holed, "text": False, "encoding": None}
+    done = hemline("classify", "-", "--stdin", "mjpeg", "--json", **options)
+    *rows, error = map(json.loads, done.stdout.splitlines())
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert [row["label"] for row in rows] == ["Bag"] * 4
+    assert error["error"].startswith("1 of 5 pictures on standard input are damaged or lost")
 
 
 def test_a_pipe_with_nothing_but_damaged_pictures_is_not_silent(pipe, pictures, monkeypatch):
@@ -155,4 +171,4 @@ def test_a_pipe_with_nothing_but_damaged_pictures_is_not_silent(pipe, pictures, 
         with pytest.raises(DeviceError, match="20000 of 20001 pictures"):
             next(frames)
     assert len(told) == 2  # once, and once again after one that could be decoded
-    assert "pictures on standard input none can be decoded" in told[0]
+    assert "pictures on standard input none is whole" in told[0]
