@@ -285,7 +285,7 @@ def test_a_film_on_a_disk_that_becomes_full_is_whole_as_far_as_it_goes(tmp_path,
         free = next(room)
         return os.statvfs_result((4096, 4096, free, free, free, 0, 0, 0, 0, 255))
 
-    monkeypatch.setattr("hemline.sinks.film.os.statvfs", statvfs)
+    monkeypatch.setattr("hemline.sinks.film_file.os.statvfs", statvfs)
     sink = FilmSink(tmp_path / "out.avi", tell=lambda _: None)
 
     def write_all() -> None:
