@@ -141,7 +141,7 @@ def test_at_any_moment_of_a_camera_it_ends_within_a_second_and_leaves_nothing(
     chance = random.Random(1)
     doubtful = tmp_path / "doubtful"
     for number in range(24):
-        kill = (signal.SIGTERM, signal.SIGINT)[number % 2]
+        kill = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)[number % 3]
         moment = chance.uniform(0, 1)
 
         def scenario(kill: int = kill, moment: float = moment) -> float:
@@ -203,6 +203,22 @@ def test_sigterm_ends_a_folder_and_its_workers(tmp_path):
         return seconds
 
     within_a_second(scenario)
+
+
+def test_a_hangup_of_the_whole_group_ends_workers_without_a_word_of_theirs(garments, tmp_path):
+    for number in range(4000):
+        (tmp_path / f"{number}.png").symlink_to(garments[number % len(garments)])
+    with started(tmp_path, "--json", "--workers", "4", start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        tasks = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        children = [int(pid) for pid in tasks.split()]
+        assert len(children) == 4
+        os.killpg(process.pid, signal.SIGHUP)
+        out, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "hemline: interrupted\n")
+    assert all("label" in json.loads(line) for line in out.splitlines())
+    assert all(has_ended(pid) for pid in children)
 
 
 def test_sigterm_ends_a_film(tmp_path):
