@@ -111,7 +111,7 @@ def check_num_threads(num_threads: int) -> None:
     if not isinstance(num_threads, int) or not 1 <= num_threads <= MAX_THREADS:
         raise UserError(
             f"the number of threads is {num_threads!r}",
-            f"it must be a whole number from 1 to {MAX_THREADS}",
+            f"it must be from 1 to {MAX_THREADS}, a whole number",
         )
 
 

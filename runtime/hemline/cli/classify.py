@@ -133,11 +133,11 @@ def checked(arguments: argparse.Namespace) -> Work:
 def _run(arguments: argparse.Namespace) -> int:
     work = checked(arguments)
     with loading():
-        classifier = _classifier(arguments)
+        classifier = classifier_of(arguments)
     with_error = 0
     with contextlib.ExitStack() as stack:
         printed = stack.enter_context(contextlib.closing(printing_sink(arguments, classifier)))
-        make = lambda: _classifier(arguments)  # noqa: E731
+        make = lambda: classifier_of(arguments)  # noqa: E731
         sinks = watching_sinks(arguments, classifier, make, printed.tell, stack)
         outcomes = work.outcomes(classifier, make, printed.tell, sinks)
         with contextlib.closing(outcomes):
@@ -150,7 +150,12 @@ def _run(arguments: argparse.Namespace) -> int:
     return FAILED if with_error or any(sink.incomplete for sink in sinks) else DONE
 
 
-def _classifier(arguments: argparse.Namespace) -> Classifier:
+def classifier_of(arguments: argparse.Namespace) -> Classifier:
+    """The classifier that is asked for.
+
+    Raises:
+        UserError: It cannot be had, or not in that way.
+    """
     return Classifier(
         arguments.model,
         backend=arguments.backend,

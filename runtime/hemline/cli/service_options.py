@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hemline.cli import classify, parser_of
 from hemline.errors import UserError
-from hemline.modelfile import find_model
 from hemline.web import address
 
 if TYPE_CHECKING:
@@ -64,8 +63,13 @@ def checked(words: Sequence[str]) -> Options:
                 f"--{name} would be in the unit, which everybody can read",
                 "leave it out, and put it into the environment file that is named once installed",
             )
+    if given.show:
+        raise UserError(
+            "--show opens a window, which a service has no display for",
+            "leave it out; to watch in a browser: --serve",
+        )
     classify.checked(given)
-    find_model(given.model, given.backend)
+    classify.classifier_of(given)
     return Options(
         tuple(words),
         tuple(_folder(name, path) for name, path in _written_to(given)),

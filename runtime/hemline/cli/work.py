@@ -74,6 +74,16 @@ class Work:
             from hemline.sources.sequence import refuse_form
 
             refuse_form(arguments.stdin, Asked(self._size_wh, arguments.fps))
+        if arguments.camera is not None:
+            from hemline.sources import Asked
+            from hemline.sources.opening import refuse_camera
+
+            refuse_camera(arguments.camera, Asked(self._size_wh, arguments.fps), self._reopen_s)
+        self._judgement()  # which refuses what it cannot do
+
+    @property
+    def _reopen_s(self) -> float:
+        return math.inf if self._arguments.reopen is None else self._arguments.reopen
 
     def _refuse_what_has_no_use(self) -> None:
         arguments = self._arguments
@@ -158,7 +168,7 @@ class Work:
                 arguments.camera,
                 size_wh=self._size_wh,
                 fps=arguments.fps,
-                reopen_s=math.inf if arguments.reopen is None else arguments.reopen,
+                reopen_s=self._reopen_s,
                 await_first=arguments.reopen is not None,
                 tell=tell,
             )

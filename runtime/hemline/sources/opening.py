@@ -65,11 +65,24 @@ def open_camera(
         DeviceError: From the iteration: there is no such camera, it gives no frame, or it was waited for
             in vain.
     """
-    asked = Asked(size_wh, fps).checked()
+    asked = Asked(size_wh, fps)
+    device = _checked_device(camera, asked, reopen_s)
+    return LiveSource(device, asked, reopen_s=reopen_s, await_first=await_first, tell=tell)
+
+
+def refuse_camera(camera: str, asked: Asked, reopen_s: float) -> None:
+    """Refuse what `open_camera` would, and open nothing.
+
+    Raises:
+        UserError: As `open_camera`.
+    """
+    _checked_device(camera, asked, reopen_s)
+
+
+def _checked_device(camera: str, asked: Asked, reopen_s: float) -> Device:
     if not reopen_s >= 0:
         raise UserError(f"the time to wait for a camera is {reopen_s} s", "it must not be negative")
-    device = _camera_device(camera, asked)
-    return LiveSource(device, asked, reopen_s=reopen_s, await_first=await_first, tell=tell)
+    return _camera_device(camera, asked.checked())
 
 
 def _camera_device(camera: str, asked: Asked) -> Device:
