@@ -285,4 +285,9 @@ def _unreadable(content: bytes, name: str) -> ImageError:
         return ImageError(f"{name} is text, not a picture", "give a JPEG, PNG, WebP, … file")
     if content.startswith(_PICTURES):
         return ImageError(f"{name} is a damaged picture", "copy the picture again")
-    return ImageError(f"{name} is not a picture that can be read", "save it as JPEG or PNG")
+    from hemline.sources.listing import VIDEO_SUFFIXES  # which imports this module
+
+    return ImageError(
+        f"{name} is not a picture that can be read",
+        f"save it as JPEG or PNG; a film is known by its ending: {' '.join(sorted(VIDEO_SUFFIXES))}",
+    )

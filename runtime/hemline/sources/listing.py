@@ -12,7 +12,10 @@ from hemline.images import IMAGE_SUFFIXES, read_pieces
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .mjpeg .mjpg".split())
+# Read as films; `.h264` is what rpicam-vid writes.
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .mjpeg .mjpg .ts .m2ts .mts .flv .h264 .3gp .ogv .wmv".split()
+)
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
 STANDARD_INPUT = "-"
 
@@ -92,7 +95,12 @@ def _is_film(address: str) -> bool:
 
 
 def _kind(name: str) -> Kind:
-    return "video" if _suffix(name) in VIDEO_SUFFIXES else "picture"
+    suffix = _suffix(name)
+    if suffix == ".gif" and os.path.isfile(name):  # the bytes of a pipe are not ours to take
+        from hemline.sources.gif import is_animated  # not needed for other files
+
+        return "video" if is_animated(name) else "picture"
+    return "video" if suffix in VIDEO_SUFFIXES else "picture"
 
 
 def _in_folder(folder: str) -> list[Source]:

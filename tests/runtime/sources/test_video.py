@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from hemline.errors import DeviceError
-from hemline.sources import frames_of_video, open_video
+from hemline.sources import Source, expand, frames_of_video, open_video
 
 
 def video(path: Path, codec: str, frames: int = 6) -> Path:
@@ -25,10 +26,73 @@ def video(path: Path, codec: str, frames: int = 6) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("name", "codec"), [("film.avi", "MJPG"), ("film.mp4", "mp4v")])
+FILMS = [
+    ("film.avi", "MJPG"),
+    ("film.mp4", "mp4v"),
+    ("film.ts", "mp4v"),
+    ("film.M2TS", "mp4v"),
+    ("film.mts", "mp4v"),
+    ("film.3gp", "mp4v"),
+    ("film.flv", "FLV1"),
+    ("film.wmv", "WMV2"),
+]
+
+
+@pytest.mark.parametrize(("name", "codec"), FILMS)
 def test_a_video_gives_all_its_frames_in_order(tmp_path, name, codec):
-    levels = [frame.mean() for frame in frames_of_video(str(video(tmp_path / name, codec)))]
+    path = video(tmp_path / name, codec)
+    assert expand([str(path)]) == [Source(str(path), "video")]
+    levels = [frame.mean() for frame in frames_of_video(str(path))]
     assert levels == pytest.approx([20, 60, 100, 140, 180, 220], abs=6)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("film.h264", "libx264"), ("film.ogv", "libtheora")])
+def test_films_that_opencv_does_not_write_are_read(tmp_path, name, codec):
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("there is no ffmpeg to make one")
+    source, path = video(tmp_path / "film.avi", "MJPG"), tmp_path / name
+    command = ["ffmpeg", "-v", "error", "-i", source, "-c:v", codec, "-qscale:v", "10", path]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip(f"this ffmpeg writes no {codec}")
+    assert expand([str(path)]) == [Source(str(path), "video")]
+    levels = [frame.mean() for frame in frames_of_video(str(path))]
+    assert levels == pytest.approx([20, 60, 100, 140, 180, 220], abs=6)
+
+
+def gif(path: Path, pictures: int) -> Path:
+    """A red square that goes to the right over a transparent ground."""
+    made = [Image.new("RGBA", (40, 30), (0, 0, 0, 0)) for _ in range(pictures)]
+    for number, picture in enumerate(made):
+        picture.paste((255, 0, 0, 255), (10 * number, 5, 10 * number + 10, 15))
+    made[0].save(
+        path, save_all=True, append_images=made[1:], duration=100, disposal=2, comment=b"x" * 300
+    )
+    return path
+
+
+def test_a_gif_that_moves_is_a_film_on_white_and_one_that_does_not_is_a_picture(tmp_path):
+    still, moving = gif(tmp_path / "still.gif", 1), gif(tmp_path / "moving.GIF", 3)
+    assert expand([str(still)]) == [Source(str(still), "picture")]
+    assert expand([str(moving)]) == [Source(str(moving), "video")]
+    with open_video(str(moving)) as frames:
+        seen = [(round(frame.at_s, 3), frame.bgr[8, 5:35:10].tolist()) for frame in frames]
+    white, red = [255, 255, 255], [0, 0, 255]
+    assert seen == [
+        (0.0, [red, white, white]), (0.1, [white, red, white]), (0.2, [white, white, red])
+    ]  # fmt: skip
+
+
+def test_a_gif_of_which_nothing_is_known_is_a_picture_and_told_as_that(tmp_path):
+    content = gif(tmp_path / "moving.gif", 3).read_bytes()
+    chance = np.random.default_rng(0)
+    for at in range(0, len(content), 7):
+        (tmp_path / "cut.gif").write_bytes(content[:at])
+        assert expand([str(tmp_path / "cut.gif")])[0].kind in ("picture", "video")
+        noise = content[:13] + chance.bytes(at)
+        (tmp_path / "noise.gif").write_bytes(noise)
+        assert expand([str(tmp_path / "noise.gif")])[0].kind in ("picture", "video")
+    (tmp_path / "text.gif").write_bytes(b"GIF? no")
+    assert expand([str(tmp_path / "text.gif")])[0].kind == "picture"
 
 
 def test_a_video_is_released_when_one_stops_early(tmp_path, monkeypatch):
