@@ -192,6 +192,18 @@ def test_a_camera_whose_pictures_become_damaged_is_told_with_their_number(camera
     assert len(told) == 2
 
 
+def test_pictures_of_a_camera_that_have_run_into_each_other_are_no_frames(camera, pictures, capfd):
+    one, other = pictures[2], pictures[5]
+    merged = one[: len(one) // 2] + other[len(other) * 3 // 5 :]
+    camera.pictures = [one, merged]
+    told = []
+    with open_camera(camera.address, tell=told.append) as frames:
+        levels = [next(frames).bgr.mean() for _ in range(6)]
+    assert levels == pytest.approx([100] * 6, abs=5)
+    assert re.search(r"gave \d+ damaged picture", told[0])
+    assert capfd.readouterr().err == ""
+
+
 def test_a_camera_that_gives_damaged_pictures_alone_is_told_and_single_ones_are_counted(
     camera, monkeypatch
 ):
