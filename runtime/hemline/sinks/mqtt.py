@@ -92,7 +92,7 @@ class MqttSink(Sink):
         if not self._is_due(outcome):
             return
         text = _to_json(as_json(_public(outcome), self._model, self._backend))
-        # A file name need not be UTF-8; in JSON `\udcff` is even the right way to write such a byte.
+        # File names are escaped already; a label of a card could still hold half of a surrogate pair.
         payload = text.encode(errors="backslashreplace")
         if outcome.answer is None:
             message = Message(error_topic(self._broker), payload, self._qos, retain=False)
