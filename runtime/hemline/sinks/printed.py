@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from _thread import RLock  # `threading` would take 2 ms of each start
@@ -28,7 +29,11 @@ class PrintingSink(Sink):
 
     def tell(self, message: str) -> None:
         """Say what happens to a source, on standard error."""
-        print(f"hemline: {_one_line(message)}", file=sys.stderr, flush=True)
+        try:
+            print(f"hemline: {_one_line(message)}", file=sys.stderr, flush=True)
+        except OSError as error:
+            if error.errno != errno.EIO:  # the terminal is gone, and nobody there to be told
+                raise
 
     def close(self) -> None:
         """Finish the output."""
