@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import optuna
@@ -21,6 +23,25 @@ def test_a_study_is_opened_again_by_others_with_the_same_settings_and_images(
     open_study(url, SETTINGS, "sha").ask()
     elsewhere = SearchSettings(data="elsewhere", epochs=2)  # the same images in another place
     assert len(open_study(url, elsewhere, "sha").trials) == 1
+
+
+def begin_at(start_s: float, folders: list[Path]) -> int:
+    """Open a new study in each folder, at the moment at which others do so too."""
+    for number, folder in enumerate(folders):
+        time.sleep(max(0.0, start_s + number - time.time()))
+        open_study(database_in(folder), SETTINGS, "sha")
+    return len(folders)
+
+
+@pytest.mark.slow
+def test_several_may_begin_a_study_at_the_same_moment(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(6)]
+    for folder in folders:
+        folder.mkdir()
+    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(abs, [-1, -2, -3])) == [1, 2, 3]  # all are up
+        begun = [pool.submit(begin_at, time.time() + 6, folders) for _ in range(3)]
+        assert [each.result(timeout=120) for each in begun] == [6, 6, 6]
 
 
 @pytest.mark.parametrize(

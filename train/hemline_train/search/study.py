@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import optuna
@@ -17,6 +18,8 @@ from hemline_train.search.settings import SearchSettings
 
 STUDY_FORMAT = 1
 HEARTBEAT_S = 60  # a trial that gave no sign for twice as long is dead
+_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)  # before the next try, where others make the same tables
+_Made = TypeVar("_Made")
 _SIGNATURE = "hemline"  # the attribute of a study that says what is searched
 
 # Attributes of a trial.
@@ -55,11 +58,14 @@ def open_study(url: str, settings: SearchSettings, data_sha256: str) -> optuna.S
     if settings.objective == "front":
         directions.append(optuna.study.StudyDirection.MINIMIZE)
     with explaining_storage(url):
-        study = optuna.create_study(
-            storage=_storage(url),
-            study_name=settings.study,
-            directions=directions,
-            load_if_exists=True,
+        storage = _storage(url)
+        study = _made_in_turn(
+            lambda: optuna.create_study(
+                storage=storage,
+                study_name=settings.study,
+                directions=directions,
+                load_if_exists=True,
+            )
         )
         found = study.user_attrs.get(_SIGNATURE)
         if found is None and not study.trials:
@@ -73,11 +79,27 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
-            return optuna.storages.RDBStorage(
-                url, heartbeat_interval=HEARTBEAT_S, grace_period=2 * HEARTBEAT_S
+            return _made_in_turn(
+                lambda: optuna.storages.RDBStorage(
+                    url, heartbeat_interval=HEARTBEAT_S, grace_period=2 * HEARTBEAT_S
+                )
             )
         except (ImportError, RuntimeError) as error:  # no driver; tables of another version
             raise _unusable(url, error) from error
+
+
+def _made_in_turn(make: Callable[[], _Made]) -> _Made:
+    """Make what others may be making in the same database at this moment: a moment later it is there."""
+    for pause_s in _PAUSES_S:
+        try:
+            return make()
+        except sqlalchemy.exc.DatabaseError as error:
+            reason = str(error.orig)
+            meanwhile = isinstance(error, sqlalchemy.exc.IntegrityError)
+            if not (meanwhile or "already exists" in reason or "locked" in reason):
+                raise
+        time.sleep(pause_s)
+    return make()
 
 
 def must_be_same_search(name: str, found: Any, wanted: dict[str, Any]) -> None:
