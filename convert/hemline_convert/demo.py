@@ -121,7 +121,10 @@ def _conclude(out: Path, data: str, seconds: float) -> None:
     steps = [
         (f"{program} classify PICTURE -m {model}", "name a picture of yours"),
         (f"{program} parity {out} --report {out / 'report'}", "the check as a page with pictures"),
-        (f"{program} train --data FOLDER", "train on your own pictures, a folder per class"),
+        (
+            f"{program} train --arch wardrobe --data FOLDER",
+            "train on your own photos, a folder per class",
+        ),
     ]
     if data == "drawn":
         steps.append((f"{program} train --data fashion-mnist", "downloads Fashion-MNIST (31 MB)"))
