@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import itertools
 import json
 import os
 import platform
@@ -117,24 +116,34 @@ class RunFolder:
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
 
 
+def make_next_folder(out: Path, name: str) -> Path:
+    """Make the next free folder `NAME-N` in `out`.
+
+    Raises:
+        UserError: It cannot be made.
+    """
+    taken = re.compile(re.escape(name) + r"-(\d+)")
+    with atomic.explaining_os_errors(out / name):
+        out.mkdir(parents=True, exist_ok=True)
+        matches = [taken.fullmatch(path.name) for path in out.iterdir()]
+        number = 1 + max((int(match[1]) for match in matches if match), default=0)
+        while True:
+            folder = out / f"{name}-{number}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                number += 1  # another run was faster
+                continue
+            return folder
+
+
 def new_run_folder(config: Settings, data_sha256: str) -> RunFolder:
     """Make the next free folder `NAME-N` in `config.out`, with arguments and versions in it.
 
     Raises:
         UserError: The folder cannot be made.
     """
-    taken = re.compile(re.escape(config.name) + r"-(\d+)")
-    with atomic.explaining_os_errors(config.out / config.name):
-        config.out.mkdir(parents=True, exist_ok=True)
-        matches = [taken.fullmatch(path.name) for path in config.out.iterdir()]
-        first = 1 + max((int(match[1]) for match in matches if match), default=0)
-        for number in itertools.count(first):
-            folder = RunFolder(config.out / f"{config.name}-{number}")
-            try:
-                folder.path.mkdir()
-            except FileExistsError:
-                continue  # another run was faster
-            break
+    folder = RunFolder(make_next_folder(config.out, config.name))
     settings = dataclasses.asdict(config)
     del settings["out"]
     content = {"format": ARGUMENTS_FORMAT, **settings, "data_sha256": data_sha256}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from hemline.errors import UserError
 from hemline_train.architectures import build_design, multiply_accumulates
 from hemline_train.images import TrainingImages, load_images
 from hemline_train.recipes import RECIPES
+from hemline_train.run_folder import make_next_folder
 from hemline_train.search.picture import draw_search
 from hemline_train.search.results import (
     TrialRow,
@@ -95,7 +95,7 @@ def search(
     study = None
     if storage is not None:  # a storage that cannot be used leaves no folder
         study = open_study(storage, settings, images.sha256)
-    folder = _new_folder(out, settings.study)
+    folder = make_next_folder(out, settings.study)
     content = {"format": SETTINGS_FORMAT, "own_storage": storage is None, **settings.to_json()}
     atomic.write_text(folder / SETTINGS_FILE, json.dumps(content, indent=1) + "\n")
     url = storage or database_in(folder)
@@ -214,23 +214,6 @@ def _must_fit_something(settings: SearchSettings) -> None:
         f"no network fits the limits; the smallest that is tried has {found[-1]}",
         "give higher limits: --max-parameters, --max-macs",
     )
-
-
-def _new_folder(out: Path, name: str) -> Path:
-    """Make the next free folder `NAME-N`."""
-    taken = re.compile(re.escape(name) + r"-(\d+)")
-    with atomic.explaining_os_errors(out / name):
-        out.mkdir(parents=True, exist_ok=True)
-        matches = [taken.fullmatch(path.name) for path in out.iterdir()]
-        number = 1 + max((int(match[1]) for match in matches if match), default=0)
-        while True:
-            folder = out / f"{name}-{number}"
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                number += 1  # another was faster
-                continue
-            return folder
 
 
 def _settings_in(folder: Path) -> tuple[SearchSettings, bool]:
