@@ -16,7 +16,7 @@ from hemline.datasets.fashion_mnist import (
 from hemline.datasets.folder import LAYOUT, open_class_folders
 from hemline.datasets.idx_folder import is_idx_folder, open_fashion_mnist, open_idx_folder
 from hemline.datasets.split import Dataset
-from hemline.datasets.wardrobe import GARMENT_PHOTOS, WARDROBE, join_wardrobe
+from hemline.datasets.wardrobe import GARMENT_PHOTOS, PHOTOS_BY_HAND, WARDROBE, join_wardrobe
 from hemline.errors import DataError
 
 
@@ -85,9 +85,10 @@ def _folder(named: str) -> Path:
         raise DataError(f"{path} is a file, not a folder with a data set", LAYOUT)
     looked = f"; {home} was looked in too" if home else ""
     here = f"; {DATA_VARIABLE} is not set" if is_bare_name and not home else ""
+    hint = f"give {FASHION_MNIST}, {DRAWN}, or a folder. {LAYOUT}"
     raise DataError(
         f"there is no data set {named!r}: no folder of that name exists{looked}{here}",
-        f"give {FASHION_MNIST}, {DRAWN}, or a folder. {LAYOUT}",
+        PHOTOS_BY_HAND if named == GARMENT_PHOTOS else hint,
     )
 
 

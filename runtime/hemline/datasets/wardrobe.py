@@ -11,12 +11,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hemline.datasets.fashion_mnist import DATA_VARIABLE
 from hemline.datasets.joined import JoinedSplit
 from hemline.datasets.split import TEST, TRAIN, VALIDATION, Dataset, Split
 from hemline.errors import DataError
 
 WARDROBE = "wardrobe"
 GARMENT_PHOTOS = "garment-photos"
+PHOTOS_BY_HAND = (
+    "clone the repository clothing-dataset-small of alexeygrigorev on GitHub as the folder "
+    f"{GARMENT_PHOTOS}, and let {DATA_VARIABLE} name the folder that it is in; photos of your own need "
+    "none of it: --data FOLDER"
+)
 
 # The first ten are those of Fashion-MNIST, in its order.
 WARDROBE_LABELS = (

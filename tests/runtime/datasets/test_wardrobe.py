@@ -73,8 +73,9 @@ def test_it_is_opened_by_name_below_the_folder_of_data_sets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEMLINE_DATA", str(tmp_path))
-    with pytest.raises(DataError, match="no data set 'garment-photos'"):
+    with pytest.raises(DataError, match="no data set 'garment-photos'") as caught:
         open_dataset("wardrobe", download=False)
+    assert "clothing-dataset-small" in caught.value.hint
     photos(tmp_path / "garment-photos", tuple(GARMENT_PHOTOS_GROUPS), ("train", "validation"))
     with pytest.raises(DataError, match="Fashion-MNIST is not on this machine"):
         open_dataset("wardrobe", download=False)
