@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import pytest
 
 from hemline.card import InputSpec
 from hemline.errors import DataError
-from hemline_train.images import check_targets, load_images
+from hemline_train.images import Images, Prefetch, check_targets, load_images
 
 SPEC = InputSpec((28, 28), "gray", "pad", "light-on-dark")
 LABELS = ("a", "b")
@@ -17,6 +18,37 @@ LABELS = ("a", "b")
 
 def targets(train: list[int], validation: list[int]) -> dict[str, np.ndarray]:
     return {"train": np.array(train, np.int64), "validation": np.array(validation, np.int64)}
+
+
+class Numbered:
+    """An epoch's images are full of its number; one of them cannot be made."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return 1
+
+    def joined(self, others: Images) -> Numbered:
+        raise NotImplementedError
+
+    def of_epoch(self, epoch: int) -> Images:
+        self.made.append((epoch, threading.current_thread().name))
+        if epoch == 4:
+            raise DataError("a photo is gone", "bring it back")
+        return Images(np.full((1, 1, 1, 1), epoch, np.uint8), np.zeros(1, np.int64))
+
+
+def test_each_epoch_gets_its_own_images_and_they_are_made_behind_the_one_before() -> None:
+    images = Numbered()
+    prefetch = Prefetch(images, last=7)
+    assert [prefetch.of_epoch(epoch).pixels.item() for epoch in (1, 2, 3)] == [1, 2, 3]
+    with pytest.raises(DataError, match="a photo is gone"):
+        prefetch.of_epoch(4)
+    assert prefetch.of_epoch(7).pixels.item() == 7  # as after another resumption
+    epochs, threads = zip(*images.made, strict=True)
+    assert epochs == (1, 2, 3, 4, 7)  # and none behind the last
+    assert [name == "MainThread" for name in threads] == [True, False, False, False, True]
 
 
 def test_all_splits_are_read_through_the_one_preprocessing(shapes: Path) -> None:

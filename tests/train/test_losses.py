@@ -18,10 +18,28 @@ def test_without_groups_and_smoothing_it_is_the_cross_entropy() -> None:
     np.testing.assert_allclose(loss, [-np.log(CHANCES[0, 1]), -np.log(CHANCES[1, 2])], rtol=1e-5)
 
 
-def test_a_group_is_as_likely_as_its_classes_together() -> None:
-    loss = GroupLoss(WITH_PAIR)(LOGITS, tf.constant([3, 2], tf.int64))
-    expected = [-np.log(CHANCES[0, 0] + CHANCES[0, 1]), -np.log(CHANCES[1, 2])]
-    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+def _gradient(logits: np.ndarray, target: int) -> np.ndarray:
+    variable = tf.Variable(logits)
+    with tf.GradientTape() as tape:
+        loss = GroupLoss(WITH_PAIR)(variable, tf.constant([target] * len(logits), tf.int64))
+    return np.asarray(tape.gradient(loss, variable))
+
+
+def test_a_group_wants_its_classes_together_and_of_them_the_likeliest_most() -> None:
+    gradient = _gradient(LOGITS[:1], 3)[0]
+    wanted = CHANCES[0, :2] ** 1.5 / (CHANCES[0, :2] ** 1.5).sum()
+    np.testing.assert_allclose(gradient, CHANCES[0] - [*wanted, 0], rtol=1e-4)
+    assert wanted[0] > CHANCES[0, 0] / CHANCES[0, :2].sum()
+
+
+def test_a_group_whose_classes_are_equally_likely_prefers_none() -> None:
+    gradient = _gradient(np.array([[1.0, 1.0, 0.0]], np.float32), 3)[0]
+    assert gradient[0] == pytest.approx(gradient[1]) and gradient[0] < 0 < gradient[2]
+
+
+def test_a_group_of_one_class_is_that_class() -> None:
+    loss = GroupLoss(WITH_PAIR)(LOGITS, tf.constant([1, 2], tf.int64))
+    np.testing.assert_allclose(loss, [-np.log(CHANCES[0, 1]), -np.log(CHANCES[1, 2])], rtol=1e-5)
 
 
 def test_smoothing_spreads_its_share_over_all_classes() -> None:

@@ -25,7 +25,7 @@ from hemline_train.distillation import TEACHER_SHARE, TEMPERATURE, Teacher
 from hemline_train.distribution import Alone, Crew, from_chief
 from hemline_train.evaluation import Forward, score_logits
 from hemline_train.fit_state import Arrays, EpochLog, FitState, figures_of, log_of
-from hemline_train.images import EpochImages, Images
+from hemline_train.images import EpochImages, Images, Prefetch
 from hemline_train.losses import GroupLoss, distillation_loss, right_answers
 from hemline_train.optimization import (
     WeightAverage,
@@ -104,6 +104,7 @@ class Fitting:
         self._teacher = teacher
         self._config = config
         self._train = train
+        self._prefetch = Prefetch(train, config.epochs)
         self._validation = validation
         self._optimizer = make_optimizer(config.optimization, model.trainable_variables)
         self._average = None
@@ -208,7 +209,7 @@ class Fitting:
             0, 2**31 - 1, (len(starts), 2), dtype=np.int32
         )
         self._seed_dropout(epoch)
-        self._load(self._train.of_epoch(epoch))
+        self._load(self._prefetch.of_epoch(epoch))
         settings, before = self._config.optimization, (epoch - 1) * len(starts)
         description = f"epoch {epoch}/{self._config.epochs}"
         results = []

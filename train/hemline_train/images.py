@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Protocol
 
 import numpy as np
@@ -58,6 +60,42 @@ class EpochImages(Protocol):
 
     def of_epoch(self, epoch: int) -> Images:
         """The images of an epoch, from 1; for the same epoch the same, whatever was asked for before."""
+
+
+class Prefetch:
+    """Makes the images of the next epoch in a thread, while those of another are trained on.
+
+    Args:
+        images: Of which epochs are asked for one after the other.
+        last: The last epoch that will be.
+    """
+
+    def __init__(self, images: EpochImages, last: int) -> None:
+        self._images = images
+        self._last = last
+        self._next: tuple[int, Future[Images]] | None = None
+
+    def of_epoch(self, epoch: int) -> Images:
+        """The images of an epoch, and in the background those of the one behind it."""
+        if self._next and self._next[0] == epoch:
+            images = self._next[1].result()
+        else:
+            images = self._images.of_epoch(epoch)
+        self._next = (epoch + 1, self._begun(epoch + 1)) if epoch < self._last else None
+        return images
+
+    def _begun(self, epoch: int) -> Future[Images]:
+        future: Future[Images] = Future()
+
+        def make() -> None:
+            try:
+                future.set_result(self._images.of_epoch(epoch))
+            except Exception as error:  # noqa: BLE001 - raised where the images are asked for
+                future.set_exception(error)
+
+        # Not a pool's thread, for which the end of the process would wait after Ctrl-C.
+        Thread(target=make, name=f"images of epoch {epoch}", daemon=True).start()
+        return future
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,9 @@ class Sources:
     choosing: tuple[Pixels, Groups]
     fashion_choosing: tuple[Pixels, Groups]
 
-    def epochs(self, spec: InputSpec, seed: int, mix: Mix, threads: int = 1) -> EpochPictures:
+    def epochs(self, spec: InputSpec, seed: int, mix: Mix) -> EpochPictures:
         """The pictures to train on."""
-        return EpochPictures(spec, self.photos, seed, self.fashion, mix, threads)
+        return EpochPictures(spec, self.photos, seed, self.fashion, mix)
 
 
 def read_sources(

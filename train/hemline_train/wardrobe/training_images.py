@@ -83,7 +83,7 @@ def load_photo_images(
     check_targets(data, dataset.labels, targets, batch_size)
     photos = read_photos(shown, targets["train"], 2 * max(spec.size_wh), threads)
     mix = mix or Mix(pictures=min(Mix.pictures, _VIEWS * len(photos)))
-    pictures = EpochPictures(spec, photos, seed, None, mix, threads)
+    pictures = EpochPictures(spec, photos, seed, None, mix)
     splits = {
         split.name: Images(
             split.tensors(spec, description=f"reading {split.name} images"), targets[split.name]
@@ -121,7 +121,7 @@ def _wardrobe(spec: InputSpec, seed: int, mix: Mix, threads: int) -> TrainingIma
         fingerprint(GROUP_NAMES, splits, digest),
         groups=group_matrix(),
         group_names=GROUP_NAMES,
-        train=PhotoImages(sources.epochs(spec, seed, mix, threads)),
+        train=PhotoImages(sources.epochs(spec, seed, mix)),
         nothing=nothing_to_judge_by(spec),
     )
 
