@@ -28,7 +28,6 @@ from hemline.datasets import open_dataset
 from hemline.datasets.split import TRAIN, VALIDATION
 from hemline.errors import UserError
 from hemline.modelfile import LoadedModel, load_model
-from hemline.models import DEFAULT
 from hemline.parity.metrics import wilson_interval
 from hemline.preprocess import Frame, Preprocessor
 from hemline.progress import progress
@@ -77,7 +76,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-m", "--model", default=DEFAULT, help="shipped name, or model file")
+    parser.add_argument("-m", "--model", default="paper", help="shipped name, or model file")
     parser.add_argument("--data", default="garment-photos", help="name or folder of a data set")
     parser.add_argument("--split", choices=(TRAIN, VALIDATION), default=TRAIN)
     parser.add_argument("--rules", nargs="+", choices=tuple(_RULES), default=list(_RULES))

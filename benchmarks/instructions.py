@@ -65,7 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-m", "--model", default=peers.models.DEFAULT, help="shipped, or .keras")
+    parser.add_argument("-m", "--model", default=_measure.MODEL, help="shipped, or .keras")
     parser.add_argument("--size", type=_measure.size_wh, default=(640, 480), help="of the frame")
     parser.add_argument("--frames", type=_measure.positive, default=10, help="that are counted")
     parser.add_argument("--runs", type=_measure.positive, default=3, help="of each program")

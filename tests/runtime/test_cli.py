@@ -103,7 +103,7 @@ def test_the_forms_of_output_say_the_same(hemline, garments):
 
 def test_a_picture_on_standard_input_is_classified(hemline, picture):
     with picture.open("rb") as file:
-        done = hemline("classify", "-", "--json", stdin=file)
+        done = hemline("classify", "-", "-m", "paper", "--json", stdin=file)
     assert done.returncode == 0
     assert json.loads(done.stdout)["source"] == "-"
     assert json.loads(done.stdout)["label"] == "Bag"
@@ -123,6 +123,7 @@ def test_a_closed_standard_output_is_told(picture):
 @pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-"])
 def test_a_closed_standard_error_loses_no_answer_and_writes_into_none(picture, closed):
     command = [sys.executable, "-m", "hemline", "classify", "nope.jpg", str(picture)]
+    command += ["-m", "paper"]
     for form in ("--json", "--csv", "--no"):
         options = [form] if form != "--no" else []
         done = subprocess.run(
@@ -284,7 +285,8 @@ def mjpeg_camera(garments: list[Path]) -> Iterator[str]:
 @pytest.mark.parametrize("as_source", [False, True])
 def test_a_network_camera_gives_as_many_frames_as_asked_for(hemline, mjpeg_camera, as_source):
     source = [mjpeg_camera] if as_source else ["--camera", mjpeg_camera]
-    done = hemline("classify", *source, "--max-frames", "5", "--json", timeout=30)
+    options = ("-m", "paper", "--max-frames", "5", "--json")
+    done = hemline("classify", *source, *options, timeout=30)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["frame"] for row in rows] == [0, 1, 2, 3, 4]

@@ -141,7 +141,7 @@ def film(tmp_path, garments):
 
 def test_the_command_shows_only_changes_and_smoothing_leaves_the_odd_frame_out(hemline, film):
     def changes(*options):
-        done = hemline("classify", film, "--on-change", "--json", *options)
+        done = hemline("classify", film, "-m", "paper", "--on-change", "--json", *options)
         assert done.returncode == 0, done.stderr
         return [(r["frame"], r["label"]) for r in map(json.loads, done.stdout.splitlines())]
 
@@ -160,7 +160,7 @@ def test_the_command_is_run_for_every_change_of_a_film_and_its_failure_changes_n
         f"open({str(tmp_path / 'log')!r}, 'a').write(os.environ['HEMLINE_FRAME'] + ' ')\n"
         "raise SystemExit(7)\n"
     )
-    done = hemline("classify", film, "--exec", f"{sys.executable} {script}")
+    done = hemline("classify", film, "-m", "paper", "--exec", f"{sys.executable} {script}")
     assert (tmp_path / "log").read_text() == "0 5 6 11 "
     assert done.returncode == 0
     assert len(done.stderr.splitlines()) == 1

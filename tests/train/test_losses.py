@@ -34,7 +34,8 @@ def test_a_group_wants_its_classes_together_and_of_them_the_likeliest_most() -> 
 
 def test_a_group_whose_classes_are_equally_likely_prefers_none() -> None:
     gradient = _gradient(np.array([[1.0, 1.0, 0.0]], np.float32), 3)[0]
-    assert gradient[0] == pytest.approx(gradient[1]) and gradient[0] < 0 < gradient[2]
+    assert gradient[0] == pytest.approx(gradient[1])
+    assert gradient[0] < 0 < gradient[2]
 
 
 def test_a_group_of_one_class_is_that_class() -> None:

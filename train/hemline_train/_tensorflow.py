@@ -8,7 +8,7 @@ import os
 # a convolution with kernels of its own, and a training takes one and a half times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-from hemline_convert._tensorflow import keras, tf  # noqa: E402
+from hemline_convert._tensorflow import keras, tf
 
 __all__ = ["keras", "make_deterministic", "tf"]
 

@@ -90,7 +90,7 @@ class Prefetch:
         def make() -> None:
             try:
                 future.set_result(self._images.of_epoch(epoch))
-            except Exception as error:  # noqa: BLE001 - raised where the images are asked for
+            except Exception as error:  # raised where the images are asked for
                 future.set_exception(error)
 
         # Not a pool's thread, for which the end of the process would wait after Ctrl-C.

@@ -20,8 +20,8 @@ class Film:
 
     def __init__(self, address: str, pictures: list[bytes], *options: str) -> None:
         command = [
-            sys.executable, "-m", "hemline", "classify", "-", "--stdin", "mjpeg", "--json",
-            "--mqtt", address, *options,
+            sys.executable, "-m", "hemline", "classify", "-", "-m", "paper", "--stdin", "mjpeg",
+            "--json", "--mqtt", address, *options,
         ]  # fmt: skip
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE

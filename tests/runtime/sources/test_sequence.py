@@ -97,8 +97,9 @@ def test_what_cannot_be_read_is_refused(form, size_wh, said):
 def test_the_command_reads_frames_from_a_pipe(hemline, garments):
     bag = next(path for path in garments if path.name == "bag.jpg").read_bytes()
     done = hemline(
-        "classify", "-", "--stdin", "mjpeg", "--json", input=bag * 4, text=False, encoding=None
-    )
+        "classify", "-", "-m", "paper", "--stdin", "mjpeg", "--json",
+        input=bag * 4, text=False, encoding=None,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["source"], row["frame"], row["label"]) for row in rows] == [
@@ -155,7 +156,7 @@ def test_the_command_tells_of_a_stream_with_a_hole_and_prints_no_words_of_libjpe
     stream = bag * 6
     holed = stream[: len(bag) * 5 // 2] + stream[len(bag) * 7 // 3 + len(bag) :]
     options = {"input": holed, "text": False, "encoding": None}
-    done = hemline("classify", "-", "--stdin", "mjpeg", "--json", **options)
+    done = hemline("classify", "-", "-m", "paper", "--stdin", "mjpeg", "--json", **options)
     *rows, error = map(json.loads, done.stdout.splitlines())
     assert (done.returncode, done.stderr) == (1, b"")
     assert [row["label"] for row in rows] == ["Bag"] * 4

@@ -72,7 +72,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
-    return Classifier()
+    return Classifier("paper")
 
 
 @pytest.fixture

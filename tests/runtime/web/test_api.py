@@ -48,7 +48,7 @@ def test_a_picture_that_is_sent_is_answered_as_classify_json_answers_it(serve, h
     for path in garments[:4]:
         told = served.ask("/api/classify", "POST", path.read_bytes())
         assert told.status == 200
-        printed = json.loads(hemline("classify", path, "--json").stdout)
+        printed = json.loads(hemline("classify", path, "-m", "paper", "--json").stdout)
         assert list(told.json) == list(printed)
         for name in ("label", "confidence", "top", "model", "backend"):
             assert told.json[name] == printed[name]
