@@ -119,7 +119,8 @@ def _conclude(out: Path, data: str, seconds: float) -> None:
     # In a clone the command is inside .venv, which `make demo` does not put on the path.
     program = "hemline" if shutil.which("hemline") else sys.argv[0]
     steps = [
-        (f"{program} classify PICTURE -m {model}", "name a picture of yours"),
+        (f"{program} classify PHOTO", f"name a photo of yours, with {models.DEFAULT}, for photos"),
+        (f"{program} classify PICTURE -m {model}", "with the one above, for product pictures"),
         (f"{program} parity {out} --report {out / 'report'}", "the check as a page with pictures"),
         (
             f"{program} train --arch wardrobe --data FOLDER",

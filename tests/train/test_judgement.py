@@ -79,3 +79,12 @@ def test_photos_are_not_trained_on_together_with_what_is_chosen_by(
     with pytest.raises(UserError, match="cannot be joined"):
         train(settings, silent)
     assert not list(tmp_path.iterdir())
+
+
+def test_images_that_are_trained_on_are_not_what_a_threshold_is_fitted_by(tmp_path: Path) -> None:
+    settings = TrainingConfig.recommended(
+        "compact", data="drawn", batch_size=16, out=tmp_path, with_validation=True
+    )
+    with pytest.raises(UserError, match="none are left to fit temperature and threshold by"):
+        train(settings, silent)
+    assert not list(tmp_path.iterdir())

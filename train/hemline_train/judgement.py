@@ -6,6 +6,7 @@ since the scores that the runtime judges by are those of the int8 file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,9 @@ from hemline_train.wardrobe.score import (
     refused,
 )
 
-_VALIDATION = "validation"  # what the names of the splits to fit on begin with
-
 
 def fit_judgement(
-    model: Any, card: ModelCard, images: TrainingImages
+    model: Any, card: ModelCard, images: TrainingImages, fitted: Sequence[str]
 ) -> tuple[ModelCard, dict[str, Score]]:
     """Fit temperature and threshold, and measure what they do.
 
@@ -37,6 +36,7 @@ def fit_judgement(
         model: The trained Keras model.
         card: Its card.
         images: What it was trained on; `nothing` is measured on, not fitted to.
+        fitted: Names of the splits to fit on, which were not trained on.
 
     Returns:
         The card with both, and with the figures in `training["judgement"]`; and the scores of the int8 file
@@ -45,7 +45,6 @@ def fit_judgement(
     file = LiteRtBackend("the int8 file", int8_network(model, card, images), 1)
     logits = {name: answers_of(file, split.pixels) for name, split in images.splits.items()}
     groups = images.groups if images.groups is not None else np.identity(len(images.labels)) > 0
-    fitted = [name for name in images.splits if name.startswith(_VALIDATION)]
     temperature = round(
         fit_temperature(*_as_many_of_each(logits, images.splits, fitted), groups), 3
     )
@@ -73,7 +72,7 @@ def fit_judgement(
     card = card.replace(
         temperature=temperature,
         rejection_threshold=float(threshold),
-        training={**card.training, "fitted_on": fitted, "judgement": figures},
+        training={**card.training, "fitted_on": list(fitted), "judgement": figures},
     )
     scores = {
         name: score_logits(logits[name], split.targets, images.groups)
@@ -83,7 +82,7 @@ def fit_judgement(
 
 
 def _as_many_of_each(
-    logits: dict[str, NDArray[np.float32]], splits: dict[str, Images], names: list[str]
+    logits: dict[str, NDArray[np.float32]], splits: dict[str, Images], names: Sequence[str]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Logits and targets of the splits, of each as many as the smallest has, evenly spread."""
     count = min(len(splits[name]) for name in names)

@@ -225,7 +225,19 @@ def _images_to_fit(config: Settings, images: TrainingImages) -> tuple[EpochImage
             "tells how good the network is",
             "leave --with-validation out, or give the data set a test split",
         )
-    return images.train.joined(images.splits["validation"]), None
+    joined = images.train.joined(images.splits["validation"])
+    if images.nothing and not _judged_by(config, images):
+        raise UserError(
+            "once the validation images are trained on, none are left to fit temperature and threshold by",
+            "leave --with-validation out, or train on --data wardrobe, whose photos are held out too",
+        )
+    return joined, None
+
+
+def _judged_by(config: Settings, images: TrainingImages) -> tuple[str, ...]:
+    """Validation splits that are not trained on: temperature and threshold are fitted on them."""
+    names = (name for name in images.splits if name.startswith("validation"))
+    return tuple(name for name in names if not (config.all_images and name == "validation"))
 
 
 def _teacher(config: Settings, images: TrainingImages) -> Teacher | None:
@@ -260,7 +272,7 @@ def _finish(
     parameters = subject.model.count_params()
     card = make_card(config, images, state, parameters, scores, int8_scores, ranges)
     if images.nothing:
-        card, int8_scores = fit_judgement(subject.model, card, images)
+        card, int8_scores = fit_judgement(subject.model, card, images, _judged_by(config, images))
         figures = {name: score.summary() for name, score in int8_scores.items()}
         card = card.replace(training={**card.training, "int8_metrics": figures})
     result = TrainingResult(
