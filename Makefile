@@ -24,8 +24,14 @@ check: $(VENV)/.dev ## lint, format and types, as CI has them
 
 models: $(VENV)/.demo ## rebuild a shipped model, MODEL=paper, from RUN=runs/optimized-1 (see CONTRIBUTING.md)
 	cp $(RUN)/model.keras runtime/hemline/models/$(MODEL).keras
+ifeq ($(MODEL),wardrobe)
+	$(BIN)/python -m hemline_train.wardrobe.drawn_photos --out dist/drawn-photos
+	$(BIN)/hemline convert wardrobe --int8 --data wardrobe --golden-data dist/drawn-photos \
+		--no-report --out runtime/hemline/models
+else
 	$(BIN)/hemline convert $(MODEL) --int8 --data fashion-mnist --golden-data drawn --no-report \
 		--out runtime/hemline/models
+endif
 
 constraints: $(VENV)/.dev ## pin anew what is tested
 	$(PIP_INSTALL) uv

@@ -148,7 +148,10 @@ def _told(
     areas = {kind: auroc_summary(score.confidences, found) for kind, found in nothing.items()}
     print(f"{name}: {in_percent(score.top1)} right")
     print(f"  macro recall            {100 * score.macro_recall:.1f} %")
-    print(f"  calibration error       {score.calibration_error:.3f}")
+    noise = calibration_noise(score.confidences)
+    print(
+        f"  calibration error       {score.calibration_error:.3f} (a perfect model's: {noise:.3f})"
+    )
     print(f"  answered with unknown   {in_percent(lost)}")
     for kind, area in areas.items():
         low, high = area["interval_95"]
@@ -158,10 +161,25 @@ def _told(
         "right": score.top1.summary(),
         "macro_recall": score.macro_recall,
         "calibration_error": score.calibration_error,
+        "calibration_error_of_a_perfect_model": noise,
         "unknown": lost.summary(),
         "auroc": areas,
         "confusion": score.confusion.tolist(),
     }
+
+
+def calibration_noise(found: NDArray[np.float64]) -> float:
+    """The calibration error that chance alone gives with as many pictures and the same confidences.
+
+    The mean over 200 draws in which each picture is right as likely as the model says.
+    """
+    rng = np.random.default_rng(SEED)
+    nobody = np.zeros((1, 1), np.int64), np.ones((1, 1), np.bool_)
+    draws = (
+        GarmentScore(nobody[0], rng.random(len(found)) < found, found, nobody[1])
+        for _ in range(200)
+    )
+    return float(np.mean([score.calibration_error for score in draws]))
 
 
 def confusion_in_words(score: GarmentScore) -> Sequence[str]:

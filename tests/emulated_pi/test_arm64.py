@@ -35,9 +35,11 @@ def commands(pictures):
     good = sorted(pictures.glob("good*"))
     return {
         "pictures": ("classify", *good, "--json"),
-        "video": ("classify", pictures / "clip.avi", "--json"),
-        "numpy": ("classify", *good, "--json", "--backend", "numpy"),
+        "pictures, grey": ("classify", *good, "-m", "paper", "--json"),
+        "video": ("classify", pictures / "clip.avi", "-m", "paper", "--json"),
+        "numpy": ("classify", *good, "-m", "paper", "--json", "--backend", "numpy"),
         "parity": ("parity", "paper"),
+        "parity of the default": ("parity", models.DEFAULT),
         "inspect": ("inspect", models.path_of("paper")),
         "models": ("models",),
         "doctor": ("doctor", "--json", "--timeout", "120"),
@@ -69,7 +71,7 @@ def test_pip_installs_wheels_for_this_board_and_none_of_the_heavy_parts(install,
     assert {path.read_bytes()[18:20] for path in libraries} == {aarch64}
 
 
-@pytest.mark.parametrize("what", ["pictures", "numpy", "video"])
+@pytest.mark.parametrize("what", ["pictures", "pictures, grey", "numpy", "video"])
 def test_answers_are_those_of_x86_64_but_for_a_step_of_the_resized_pixels(runs, runs_here, what):
     assert runs[what].returncode == 0, runs[what].stderr
     candidates, references = (
@@ -88,6 +90,9 @@ def test_the_parity_check_passes_on_the_board(runs):
     assert runs["parity"].returncode == 0, runs["parity"].stdout + runs["parity"].stderr
     assert "300 of 300  100.00 %" in runs["parity"].stdout
     assert "PASS" in runs["parity"].stdout
+    of_default = runs["parity of the default"]
+    assert of_default.returncode == 0, of_default.stdout + of_default.stderr
+    assert "PASS" in of_default.stdout
 
 
 @pytest.mark.parametrize("what", ["inspect", "models"])

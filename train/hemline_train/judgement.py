@@ -18,6 +18,7 @@ from hemline_train.evaluation import Score, score_logits
 from hemline_train.images import Images, TrainingImages
 from hemline_train.int8_file import answers_of, int8_network
 from hemline_train.wardrobe.score import (
+    GarmentScore,
     auroc_summary,
     confidences,
     fit_temperature,
@@ -57,8 +58,13 @@ def fit_judgement(
         for name, pixels in images.nothing.items()
     }
     figures: dict[str, Any] = {}
+    weak_at: list[str] = []
     for name, split in images.splits.items():
         score = garment_score(logits[name], split.targets, groups, temperature)
+        if name in fitted:
+            weak_at += [
+                f"{name}: {said}" for said in weaknesses(score, images.target_names, images.labels)
+            ]
         figures[name] = {
             "macro_recall": round(score.macro_recall, 4),
             "calibration_error": round(score.calibration_error, 4),
@@ -68,17 +74,48 @@ def fit_judgement(
             },
         }
     for kind, found in nothing.items():
-        figures[f"no garment, {kind}"] = {"refused": refused(found, threshold).summary()}
+        share = refused(found, threshold)
+        figures[f"no garment, {kind}"] = {"refused": share.summary()}
+        weak_at.append(f"no garment, {kind}: {share.hits} of {share.of} answered with unknown")
     card = card.replace(
         temperature=temperature,
         rejection_threshold=float(threshold),
-        training={**card.training, "fitted_on": list(fitted), "judgement": figures},
+        training={
+            **card.training,
+            "fitted_on": list(fitted),
+            "judgement": figures,
+            "weak_at": weak_at,
+        },
     )
     scores = {
         name: score_logits(logits[name], split.targets, images.groups)
         for name, split in images.splits.items()
     }
     return card, scores
+
+
+def weaknesses(
+    score: GarmentScore, names: Sequence[str], labels: Sequence[str], below: float = 0.85
+) -> list[str]:
+    """What a model is bad at, in words, the worst first.
+
+    Args:
+        score: Its answers.
+        names: Of the groups.
+        labels: Of the classes.
+        below: Groups of which a smaller share is named rightly are told.
+    """
+    said = []
+    recalls = score.recalls()
+    for group in sorted(recalls, key=lambda group: recalls[group].rate):
+        share = recalls[group]
+        if share.rate >= below:
+            break
+        wrong = np.where(score.matrix[group], 0, score.confusion[group])
+        order = [int(k) for k in np.argsort(-wrong, kind="stable")[:3] if wrong[k]]
+        taken = ", ".join(f"{labels[k]} ({wrong[k]})" for k in order)
+        said.append(f"{names[group]}, {share.hits} of {share.of} right; else {taken}")
+    return said
 
 
 def _as_many_of_each(

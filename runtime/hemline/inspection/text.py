@@ -114,6 +114,9 @@ def _card_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if test:
         accuracy = f"{100 * test['accuracy']:.2f} % of {test['images']:,} test pictures"
         yield "accuracy", f"{accuracy}, measured with the float model"
+    weak_at = card.training.get("weak_at")
+    for number, said in enumerate(weak_at if isinstance(weak_at, list) else ()):
+        yield ("" if number else "weak at"), str(said)
     calibration = card.quantization.get("calibration")
     if isinstance(calibration, dict):
         yield "calibrated", _calibration(calibration)

@@ -6,7 +6,7 @@ import os
 
 _FOLDER = os.path.dirname(__file__)
 _INT8 = "_int8.tflite"
-DEFAULT = "paper"
+DEFAULT = "wardrobe"
 
 
 def names() -> list[str]:

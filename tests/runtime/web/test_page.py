@@ -51,7 +51,7 @@ def test_the_page_shows_a_film_as_it_plays(process, browser, film, tmp_path):
     browser.wait_for(f"{text('label')} === {latest['label']!r}")
     assert browser.value(text("confidence")) == f"{100 * latest['confidence']:.1f} %"
     assert browser.value("document.querySelectorAll('#bars li').length") == 3
-    assert browser.value(text("model")) == "paper · litert"
+    assert browser.value(text("model")) == "wardrobe · litert"
     assert browser.value(text("dropped")) == "0"
     assert browser.value("document.title") == f"{latest['label']} – hemline"
     for size_wh in (PHONE, LAPTOP):

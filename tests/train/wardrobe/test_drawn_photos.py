@@ -32,12 +32,14 @@ def test_what_is_written_is_a_data_set_with_as_many_photos_of_each_class(written
     assert dataset.evaluation_split().name == "test"
 
 
-def test_photos_are_in_colour_and_no_two_are_the_same() -> None:
-    photos = [photo for _, photo in drawn_photos("train")]
-    assert all(photo.dtype == np.uint8 and photo.shape[2] == 3 for photo in photos)
+def test_two_thirds_are_photos_in_colour_and_no_two_are_the_same() -> None:
+    drawn = [photo for _, photo in drawn_photos("train")]
+    assert len({photo.tobytes() for photo in drawn}) == len(drawn)
+    photos = [photo for photo in drawn if photo.ndim == 3]
+    assert len(photos) == len(drawn) * 2 / 3
+    assert {photo.shape for photo in drawn if photo.ndim == 2} == {(28, 28)}
     in_colour = [np.ptp(photo.astype(int), axis=2).max() > 20 for photo in photos]
     assert np.mean(in_colour) > 0.7  # the others show grey cloth on a grey ground
-    assert len({photo.tobytes() for photo in photos}) == len(photos)
 
 
 def test_the_same_photos_are_drawn_at_every_call() -> None:
