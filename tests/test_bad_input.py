@@ -122,7 +122,7 @@ def test_bad_input_is_told_in_words_and_leaves_the_disk_as_it_was(
         assert words in done.stderr
     assert "Traceback" not in done.stderr
     if code == 1:
-        assert done.stdout.startswith("bag.jpg: Bag ")
+        assert done.stdout.startswith("bag.jpg: bag ")
         assert len(done.stderr.splitlines()) == len(said)
     else:
         assert done.stdout == ""

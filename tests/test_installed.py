@@ -52,7 +52,7 @@ def test_the_base_install_classifies_a_picture_with_the_shipped_model(bare, pict
     done = bare.hemline("classify", picture, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert (answer["label"], answer["backend"]) == ("Bag", "litert")
+    assert (answer["label"], answer["backend"]) == ("bag", "litert")
 
 
 def test_the_base_install_has_the_models_and_they_pass_their_parity_check(bare):
@@ -114,7 +114,7 @@ def test_tflite_runtime_is_found_and_can_be_chosen(old, picture, chosen):
     done = old.hemline("classify", picture, "--json", *chosen)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert (answer["label"], answer["backend"]) == ("Bag", "tflite-runtime")
+    assert (answer["label"], answer["backend"]) == ("bag", "tflite-runtime")
 
 
 def test_tflite_runtime_answers_as_litert_does(old, tmp_path):

@@ -24,14 +24,15 @@ def hemline(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_first_python_example_names_the_sneaker():
+def test_the_first_python_example_names_the_sneaker_and_the_dress():
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert code is not None
     result = subprocess.run(
         [sys.executable, "-c", code[1]], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert result.stderr == ""
-    assert result.stdout.startswith("Sneaker ")
+    assert result.stdout.startswith("sneaker ")
+    assert result.stdout.endswith("\ndress\n")
 
 
 def test_the_example_of_another_runtime_is_judged(tmp_path):
@@ -106,6 +107,16 @@ def test_the_figures_of_the_shipped_model_are_those_of_its_card():
     assert f"{test['accuracy']:.4f} ({low:.4f}–{high:.4f})" in README
     validation = metrics["validation"]
     assert f"{validation['accuracy']:.4f} / {validation['loss']:.4f}" in README
+
+
+def test_the_size_of_the_model_for_photos_is_that_of_its_file():
+    from hemline import models
+    from hemline.modelfile import load_model
+
+    path = models.path_of("wardrobe")
+    assert path is not None
+    assert f"{Path(path).stat().st_size / 1000:.1f} kB as int8" in README
+    assert f"{load_model('wardrobe').card.training['parameters']:,} parameters" in README
 
 
 @pytest.mark.slow

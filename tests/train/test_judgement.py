@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hemline.card import ModelCard
 from hemline.errors import UserError
 from hemline_train import TrainingConfig, TrainingResult, resume, train
+from hemline_train.judgement import weaknesses
+from hemline_train.wardrobe.score import garment_score
 
 
 def config(shapes: Path, out: Path) -> TrainingConfig:
@@ -88,3 +91,24 @@ def test_images_that_are_trained_on_are_not_what_a_threshold_is_fitted_by(tmp_pa
     with pytest.raises(UserError, match="none are left to fit temperature and threshold by"):
         train(settings, silent)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_card_says_what_the_model_is_bad_at_the_worst_first() -> None:
+    matrix = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]]) > 0
+    groups = np.array([0] * 10 + [1] * 10 + [2] * 10 + [3] * 2)
+    named = np.array([0] * 9 + [1] + [2] * 6 + [1] * 4 + [2] * 8 + [0] * 2 + [1, 2])
+    score = garment_score(np.identity(3)[named], groups, matrix)
+    said = weaknesses(score, ("hat", "cap", "sock", "headgear"), ("hat", "cap", "sock"))
+    assert said == [
+        "cap, 4 of 10 right; else sock (6)",
+        "headgear, 1 of 2 right; else sock (1)",
+        "sock, 8 of 10 right; else hat (2)",
+    ]
+
+
+def test_weaknesses_are_told_of_what_the_threshold_was_fitted_on_and_never_of_the_test(
+    finished: TrainingResult,
+) -> None:
+    said = finished.card.training["weak_at"]
+    assert all(line.startswith(("validation: ", "no garment, ")) for line in said)
+    assert sum(line.startswith("no garment, ") for line in said) == 2

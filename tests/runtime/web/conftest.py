@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -55,7 +56,7 @@ class Served:
         self.told: list[str] = []
         self.classifier = classifier
         self.sink = WebSink(
-            where, mode, classifier, Classifier,
+            where, mode, classifier, partial(Classifier, "paper"),
             token=settings.pop("token", None), tell=self.told.append, **settings,
         )  # fmt: skip
         self.port = self.sink.server.port
