@@ -17,7 +17,7 @@ from hemline import exif, jpeg
 from hemline._opencv import cv2
 from hemline.decoder_messages import damage_told_by, is_of_a_decoder
 from hemline.errors import ImageError
-from hemline.preprocess import jpeg_reduction, needs_colour
+from hemline.preprocess import jpeg_reduction
 from hemline.quiet import listening
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ _PICTURES = (jpeg.MAGIC, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"P4
 _PIECE = 1 << 20  # bytes of a pipe that are read at a time
 _MAX_BYTES = 256 << 20  # of what is not read in one piece
 _REDUCED = {
-    2: (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
-    4: (cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_GRAYSCALE_4),
-    8: (cv2.IMREAD_REDUCED_COLOR_8, cv2.IMREAD_REDUCED_GRAYSCALE_8),
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 _UNSUPPORTED = (
     (0, b"%PDF", "a PDF document"),
@@ -139,9 +139,8 @@ def decode_for(content: bytes, name: str, spec: InputSpec) -> tuple[Frame, tuple
         spec: The input of the model.
 
     Returns:
-        The frame as `read_image` gives it, a large JPEG reduced, and then as grey (H, W) where the model
-        needs no colour: the file holds the brightness by itself. And the width and height that the whole
-        picture has. Both are what a `Preprocessor` takes.
+        The frame as `read_image` gives it, a large JPEG reduced; and the width and height that the
+        whole picture has. Both are what a `Preprocessor` takes.
 
     Raises:
         ImageError: As `read_image`.
@@ -162,8 +161,7 @@ def decode_for(content: bytes, name: str, spec: InputSpec) -> tuple[Frame, tuple
                 reduction //= 2
         if reduction > 1:
             _refuse_cut_off(content, name)
-            flags = _REDUCED[reduction][not needs_colour(spec)] | cv2.IMREAD_IGNORE_ORIENTATION
-            frame = _decoded(content, name, flags)
+            frame = _decoded(content, name, _REDUCED[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
             # Blocks that the picture fills only in part are left out, as halving leaves out odd rows.
             frame = frame[: height // reduction, : width // reduction]
             return exif.turned(frame, orientation), whole_wh

@@ -193,11 +193,6 @@ def jpeg_reduction(spec: InputSpec, picture_wh: tuple[int, int]) -> int:
     return reduction
 
 
-def needs_colour(spec: InputSpec) -> bool:
-    """Whether a frame in grey would give another tensor: a garment is found by its colour."""
-    return spec.color != "gray" or spec.foreground == "garment"
-
-
 def border_median(image: Frame) -> Frame:
     """The median of the outermost pixels, per channel.
 

@@ -416,21 +416,6 @@ def test_a_turned_jpeg_with_odd_sides_is_not_shifted(size, orientation):
     assert np.abs(reduced - whole).mean() < 1.5
 
 
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_a_reduced_jpeg_is_decoded_in_grey_where_the_model_is_grey(orientation):
-    content = encoded(scene(800, 600), "JPEG", quality=90, exif=exif(orientation))
-    whole = Preprocessor(GRAY)(decode_image(content, "photo.jpg")).astype(int)
-    frame, whole_wh = decode_for(content, "photo.jpg", GRAY)
-    assert frame.ndim == 2
-    assert np.abs(Preprocessor(GRAY)(frame, whole_wh) - whole).max() <= 3
-
-
-def test_a_reduced_jpeg_keeps_its_colour_where_a_garment_is_found_by_it():
-    content = encoded(scene(800, 600), "JPEG")
-    for spec in (COLOR, InputSpec((28, 28), "gray", "pad", "garment")):
-        assert decode_for(content, "photo.jpg", spec)[0].ndim == 3
-
-
 def test_other_pictures_are_never_reduced():
     for form in ("PNG", "WEBP", "BMP"):
         content = encoded(scene(800, 600), form)
