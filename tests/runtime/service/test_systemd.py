@@ -56,7 +56,7 @@ def test_it_is_installed_started_and_ready_once_the_camera_gives_frames(seen):
     assert seen["install"]["code"] == 0, seen["install"]["said"]
     assert "started camera, now and at each start" in seen["install"]["out"]
     assert seen["active"]["ActiveState"] == "active"
-    assert seen["active"]["StatusText"].startswith("1 named, the last one Bag")
+    assert seen["active"]["StatusText"].startswith("1 named, the last one bag")
 
 
 def test_paths_with_blanks_quotes_percent_and_dollar_are_taken_as_they_are(seen):
@@ -79,7 +79,7 @@ def test_what_it_runs_can_write_where_it_was_said_and_nowhere_else(seen):
 def test_its_state_and_its_journal_can_be_read(seen):
     assert seen["status"]["code"] == 0
     assert "camera: active (running)" in seen["status"]["out"]
-    assert "Bag 100.0 %" in seen["journal"]["out"]
+    assert "bag 99" in seen["journal"]["out"]
 
 
 def test_it_is_started_anew_when_it_is_killed(seen):
