@@ -96,7 +96,17 @@ def frames(count: int, camera: str = "0", **asked: Any) -> dict[str, Any]:
 
 def command_line() -> dict[str, Any]:
     """`hemline classify --camera 0 --json`, ended by SIGTERM after three answers."""
-    command = [sys.executable, "-m", "hemline", "classify", "-m", "paper", "--camera", "0", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "hemline",
+        "classify",
+        "-m",
+        "paper",
+        "--camera",
+        "0",
+        "--json",
+    ]
     process = subprocess.Popen(command, stdout=-1, stderr=-1, text=True)
     assert process.stdout is not None
     answers = [process.stdout.readline() for _ in range(3)]
