@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# Before TensorFlow is imported. Without it, on processors that have no AVX-512, TensorFlow goes back through
-# a convolution with kernels of its own, and a training takes one and a half times as long.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
 from hemline_convert._tensorflow import keras, tf
 
 __all__ = ["keras", "make_deterministic", "tf"]
