@@ -69,7 +69,7 @@ def test_the_page_shows_a_film_as_it_plays(process, browser, film, tmp_path):
 
 
 def test_a_picture_that_is_chosen_is_classified(process, browser, garments, classifier):
-    begun = process("--serve", "127.0.0.1:0")
+    begun = process("-m", "paper", "--serve", "127.0.0.1:0")
     browser.open(begun.address)
     browser.wait_for(f"{text('state')} === 'ready'")
     assert browser.value("document.getElementById('live')") is None
