@@ -4,8 +4,9 @@ python benchmarks/wardrobe.py                       # photos and images that not
 python benchmarks/wardrobe.py MODEL --held-out      # those that were held out of training to choose by
 
 The photos are the validation part of clothing-dataset-small (`garment-photos` below HEMLINE_DATA), the images
-the 10,000 test images of Fashion-MNIST, the frames without a garment are drawn. All go through the file
-that `hemline classify` runs. No time is measured.
+the 10,000 test images of Fashion-MNIST, the frames without a garment are drawn; --nothing adds frames of
+pictures of your own that were not trained on. All go through the file that `hemline classify` runs. No time
+is measured.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -30,7 +31,8 @@ from hemline.modelfile import LoadedModel, load_model
 from hemline.parity.metrics import wilson_interval
 from hemline.preprocess import Frame, Preprocessor
 from hemline_train.wardrobe.classes import group_matrix
-from hemline_train.wardrobe.nothing import KEPT_OUT, TRAINED
+from hemline_train.wardrobe.given import read_given
+from hemline_train.wardrobe.nothing import GIVEN, KEPT_OUT, TRAINED
 from hemline_train.wardrobe.score import (
     GarmentScore,
     Share,
@@ -39,6 +41,7 @@ from hemline_train.wardrobe.score import (
     garment_score,
     refused,
 )
+from hemline_train.wardrobe.shoe_kinds import shoe_kind
 from hemline_train.wardrobe.sources import (
     FASHION_MNIST,
     GARMENT_PHOTOS,
@@ -57,6 +60,12 @@ Pixels = NDArray[np.uint8]
 Groups = NDArray[np.int64]
 
 
+class _Part(NamedTuple):
+    pixels: Pixels
+    groups: Groups
+    names: tuple[str, ...] = ()
+
+
 def main() -> int:
     """Run the measurement from the command line."""
     parser = argparse.ArgumentParser(
@@ -65,6 +74,13 @@ def main() -> int:
     parser.add_argument("model", nargs="?", default="wardrobe", help="shipped name, or model file")
     parser.add_argument(
         "--held-out", action="store_true", help="the pictures that were held out to choose by"
+    )
+    parser.add_argument(
+        "--nothing",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="pictures without a garment, whole or cut out as PNG; give it again for more folders",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to FILE")
     arguments = parser.parse_args()
@@ -91,6 +107,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         f"{card.name}: temperature {card.temperature}, unknown below {card.rejection_threshold}\n"
     )
     parts = _held_out(card.input) if arguments.held_out else _kept(card.input)
+    pictures: dict[str, Pixels] = {}
+    for folder in arguments.nothing:
+        given, _ = read_given([folder], 2 * max(card.input.size_wh), held_out_of=0)
+        drawn = nothing_pictures(card.input, (GIVEN,), len(given), SEED, given=given)
+        pictures[Path(folder).name] = drawn[GIVEN]
     nothing = {
         title: {
             kind: confidences(answers(model, pixels), card.temperature)
@@ -98,11 +119,20 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         }
         for title, kinds in (("trained kinds", TRAINED), ("other kinds", KEPT_OUT))
     }
+    if pictures:
+        nothing["pictures of --nothing"] = {
+            title: confidences(answers(model, pixels), card.temperature)
+            for title, pixels in pictures.items()
+        }
     every = {title: np.concatenate(list(kinds.values())) for title, kinds in nothing.items()}
     figures: dict[str, Any] = {}
-    for name, (pixels, groups) in parts.items():
-        score = garment_score(answers(model, pixels), groups, group_matrix(), card.temperature)
+    for name, part in parts.items():
+        logits = answers(model, part.pixels)
+        score = garment_score(logits, part.groups, group_matrix(), card.temperature)
         figures[name] = _told(name, score, card.rejection_threshold, every)
+        if shoes := _kinds_of_shoes(logits, part.names):
+            print("Shoes whose kind is plain to see, named by it: " + in_percent(shoes) + "\n")
+            figures[name]["kinds of shoes"] = shoes.summary()
     print("Frames without a garment that are answered with unknown")
     for title, kinds in nothing.items():
         shares = {kind: refused(found, card.rejection_threshold) for kind, found in kinds.items()}
@@ -128,16 +158,31 @@ def in_percent(share: Share) -> str:
     return f"{100 * share.rate:.1f} % ({interval}; {share.hits} of {share.of})"
 
 
-def _kept(spec: InputSpec) -> dict[str, tuple[Pixels, Groups]]:
+def _kept(spec: InputSpec) -> dict[str, _Part]:
+    photos = open_dataset(GARMENT_PHOTOS).split("validation")
+    names = tuple(photos.source(i) for i in range(len(photos)))
     return {
-        "photos": measured(open_dataset(GARMENT_PHOTOS).split("validation"), spec),
-        "Fashion-MNIST": measured(open_dataset(FASHION_MNIST).split("test"), spec),
+        "photos": _Part(*measured(photos, spec), names),
+        "Fashion-MNIST": _Part(*measured(open_dataset(FASHION_MNIST).split("test"), spec)),
     }
 
 
-def _held_out(spec: InputSpec) -> dict[str, tuple[Pixels, Groups]]:
+def _held_out(spec: InputSpec) -> dict[str, _Part]:
     sources = read_sources(spec)
-    return {"photos": sources.choosing, "Fashion-MNIST": sources.fashion_choosing}
+    return {
+        "photos": _Part(*sources.choosing, sources.choosing_names),
+        "Fashion-MNIST": _Part(*sources.fashion_choosing),
+    }
+
+
+def _kinds_of_shoes(logits: NDArray[np.float32], names: Sequence[str]) -> Share | None:
+    """How many of the shoes whose kind is known have its name; None where no kind is known."""
+    kinds = {i: kind for i, name in enumerate(names) if (kind := shoe_kind(name))}
+    if not kinds:
+        return None
+    named = logits.argmax(axis=1)
+    right = sum(WARDROBE_LABELS[named[i]] == kind for i, kind in kinds.items())
+    return Share(right, len(kinds))
 
 
 def _told(

@@ -169,15 +169,32 @@ def decode_for(content: bytes, name: str, spec: InputSpec) -> tuple[Frame, tuple
     return frame, (frame.shape[1], frame.shape[0])
 
 
+def read_cutout(path: str | os.PathLike[str]) -> Frame:
+    """Read a picture file as `read_image` does, but keep what is transparent.
+
+    Returns:
+        uint8, (H, W, 3), BGR, or (H, W, 4), BGRA, of a file with an alpha channel.
+
+    Raises:
+        ImageError: As `read_image`.
+    """
+    name = os.fspath(path)
+    return _decode(read_content(name), name)
+
+
 def decode_image(content: bytes, name: str) -> Frame:
     """Decode the content of a picture file; `name` is for messages. Otherwise as `read_image`."""
+    return _on_white(_decode(content, name))
+
+
+def _decode(content: bytes, name: str) -> Frame:
     if not content:
         raise ImageError(f"{name} is empty (0 bytes)", "copy the picture again")
     _refuse_cut_off(content, name)
     if not _may_have_alpha(content):
         return _decoded(content, name, cv2.IMREAD_COLOR)
-    image = _decoded(content, name, cv2.IMREAD_UNCHANGED)
-    return exif.turned(_on_white(image), _orientation(content))
+    image = _eight_bits(_decoded(content, name, cv2.IMREAD_UNCHANGED))
+    return exif.turned(image, _orientation(content))
 
 
 def _decoded(content: bytes, name: str, flags: int) -> Frame:
@@ -228,8 +245,8 @@ def _may_have_alpha(content: bytes) -> bool:
     return content[:4] in (b"GIF8", b"II*\0", b"MM\0*")
 
 
-def _on_white(image: np.ndarray) -> Frame:
-    """An undecided decode, with or without alpha and of any depth, as 8-bit BGR on white."""
+def _eight_bits(image: np.ndarray) -> Frame:
+    """An undecided decode, with or without alpha and of any depth, as 8-bit BGR or BGRA."""
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     elif image.dtype != np.uint8:
@@ -239,6 +256,11 @@ def _on_white(image: np.ndarray) -> Frame:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
     if image.shape[2] == 2:  # grey with alpha
         image = np.dstack((image[:, :, 0],) * 3 + (image[:, :, 1],))
+    return image
+
+
+def _on_white(image: Frame) -> Frame:
+    """BGR as it is; what is transparent in BGRA becomes white."""
     if image.shape[2] == 3:
         return image
     alpha = image[:, :, 3:].astype(np.uint16)

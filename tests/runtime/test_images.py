@@ -14,7 +14,13 @@ from PIL import Image, ImageOps
 
 from hemline.card import InputSpec
 from hemline.errors import ImageError
-from hemline.images import decode_for, decode_image, preprocess_content, read_image
+from hemline.images import (
+    decode_for,
+    decode_image,
+    preprocess_content,
+    read_cutout,
+    read_image,
+)
 from hemline.preprocess import Preprocessor
 
 COLORS = {
@@ -167,6 +173,18 @@ def test_one_bit_becomes_black_and_white(form):
     frame = decode_image(encoded(image, form), form)
     assert (frame[:, :8] == 0).all()
     assert (frame[:, 8:] == 255).all()
+
+
+def test_a_cutout_keeps_its_alpha_and_its_colours(tmp_path):
+    path = tmp_path / "cut.png"
+    path.write_bytes(encoded(four_colors(True), "PNG"))
+    cutout = read_cutout(path)
+    assert cutout.shape[2] == 4
+    assert set(np.unique(cutout[:, :, 3]).tolist()) == {0, 255}
+    shown = cutout[:, :, 3] == 255
+    assert np.array_equal(cutout[shown][:, :3], read_image(path)[shown])
+    path.write_bytes(encoded(four_colors(), "PNG"))
+    assert np.array_equal(read_cutout(path), read_image(path))
 
 
 def test_16_bit_with_alpha_lies_on_white():

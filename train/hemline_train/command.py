@@ -87,6 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "are downloaded once; 96×96 input",
     )
     parser.add_argument(
+        "--nothing",
+        action="append",
+        metavar="FOLDER",
+        help="with --arch wardrobe: pictures that show none of the classes, such as your room, or things cut "
+        "out as PNG; they are to be answered with unknown; give it again for more folders",
+    )
+    parser.add_argument(
         "--with-validation",
         action="store_true",
         help="train on the validation images too: for the last run, when nothing is to be chosen any more",
@@ -181,11 +188,11 @@ def _config(arguments: argparse.Namespace) -> Settings | None:
     """The settings of a new run, or None to resume one."""
     names = (
         "arch backbone data epochs batch_size patience learning_rate seed out teachers with_validation "
-        "qat"
+        "nothing qat"
     ).split()
     given = {name: value for name, value in vars(arguments).items() if name in names}
     if "resume" not in arguments and "qat" in given:
-        for name in ("arch", "backbone", "teachers", "with_validation"):
+        for name in ("arch", "backbone", "nothing", "teachers", "with_validation"):
             if name in given:
                 raise UserError(
                     f"--qat goes with no {_option(name)}",

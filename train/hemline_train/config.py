@@ -135,6 +135,8 @@ class TrainingConfig(Settings):
             nothing is to be chosen any more. There is no early stopping then.
         backbone: A key of `BACKBONE_ALPHAS`: what is trained on, in place of a new network. Only with
             an architecture for photos.
+        nothing: Folders of pictures that show none of the classes, to be answered with `unknown`. Only
+            with an architecture for photos.
 
     Raises:
         UserError: A value is out of range.
@@ -145,6 +147,7 @@ class TrainingConfig(Settings):
     teachers: tuple[str, ...] = ()
     with_validation: bool = False
     backbone: str = ""
+    nothing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = (self.architecture.name,) if self.architecture else tuple(RECIPES)
@@ -156,6 +159,7 @@ class TrainingConfig(Settings):
             )
         super().__post_init__()
         object.__setattr__(self, "teachers", tuple(str(path) for path in self.teachers))
+        object.__setattr__(self, "nothing", tuple(str(path) for path in self.nothing))
         missing = [path for path in self.teachers if not Path(path).is_file()]
         if missing:  # told before data sets are read
             raise UserError(
@@ -179,6 +183,11 @@ class TrainingConfig(Settings):
                 f"the architecture {self.arch} is a whole network and takes no backbone",
                 "give --arch wardrobe with --backbone",
             )
+        if self.nothing and not self.photos:
+            raise UserError(
+                f"the architecture {self.arch} is not trained on photos, and takes no pictures of nothing",
+                "give --arch wardrobe with --nothing",
+            )
 
     @classmethod
     def recommended(
@@ -195,6 +204,7 @@ class TrainingConfig(Settings):
         teachers: Iterable[str | Path] = (),
         with_validation: bool = False,
         backbone: str = "",
+        nothing: Iterable[str | Path] = (),
     ) -> TrainingConfig:
         """The configuration that `arch` recommends, with changes.
 
@@ -224,6 +234,7 @@ class TrainingConfig(Settings):
             teachers=tuple(str(path) for path in teachers),
             with_validation=with_validation,
             backbone=backbone,
+            nothing=tuple(str(path) for path in nothing),
         )
 
     @property

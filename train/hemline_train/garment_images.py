@@ -23,6 +23,7 @@ from hemline_train.cutout_augmentation import worn
 from hemline_train.images import NOTHING, Images, TrainingImages, fingerprint
 from hemline_train.photo_cutouts import photo_cutouts
 from hemline_train.wardrobe.photos import Photos, choosing_split, photo_digest, read_photos
+from hemline_train.wardrobe.shoe_kinds import with_shoe_kinds
 from hemline_train.wardrobe.sources import FASHION_MNIST
 from hemline_train.wardrobe.training_images import nothing_to_judge_by
 
@@ -125,7 +126,11 @@ def _photos(dataset: Dataset, spec: InputSpec) -> tuple[Photos, dict[str, Images
     photos = read_photos(shown, _groups(shown), with_masks=False)
     trained, chosen = choosing_split(photos)
     known = trained[photos.groups[trained] != NOTHING]
-    return photos.subset(known), {
+    kinds = {
+        FASHION_MNIST_GROUPS[label]: position for position, label in enumerate(FASHION_MNIST_LABELS)
+    }
+    seen = with_shoe_kinds(photos.subset(known), GROUP_NAMES.index("shoes"), kinds)
+    return seen, {
         "validation, photos": _found(shown, spec, chosen),
         "test, photos": _found(kept, spec, np.arange(len(kept))),
     }

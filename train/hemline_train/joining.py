@@ -51,8 +51,12 @@ def must_train_the_same(crew: Crew, config: Settings, images: TrainingImages) ->
         return
     settings = dataclasses.asdict(config)
     teachers = [Path(path).read_bytes() for path in settings.pop("teachers", ())]
-    for name in ("out", "data"):
-        del settings[name]
+    for name in (
+        "out",
+        "data",
+        "nothing",
+    ):  # what was read from there is in the digest of the images
+        settings.pop(name, None)
     text = json.dumps(settings, sort_keys=True, default=str) + images.sha256
     digest = hashlib.sha256(text.encode())
     for content in teachers:

@@ -114,6 +114,8 @@ def make_card(
             {"name": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
             for path in config.teachers
         ]
+    if config.nothing:
+        training["nothing"] = [Path(folder).name for folder in config.nothing]
     if config.with_validation:
         training["trained_with_validation"] = (
             True  # its figure of the validation split tells nothing

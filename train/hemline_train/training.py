@@ -209,7 +209,10 @@ def _subject(config: Settings, images: TrainingImages) -> _FloatSubject | QatSub
 
 def _load(config: Settings) -> TrainingImages:
     if config.photos:
-        return load_photo_images(config.data, config.input, config.batch_size, config.seed)
+        nothing = config.nothing if isinstance(config, TrainingConfig) else ()
+        return load_photo_images(
+            config.data, config.input, config.batch_size, config.seed, nothing=nothing
+        )
     if config.worn:
         return load_garment_images(config.data, config.input, config.worn, config.seed)
     return load_images(config.data, config.input, config.batch_size)

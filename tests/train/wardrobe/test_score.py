@@ -13,11 +13,11 @@ from hemline_train.wardrobe.score import (
     auroc,
     auroc_interval,
     auroc_summary,
+    confidence_loss,
     confidences,
     fit_temperature,
     fit_threshold,
     garment_score,
-    group_loss,
     refused,
 )
 
@@ -48,10 +48,11 @@ def test_a_share_has_its_interval() -> None:
     assert Share(0, 0).summary()["rate"] is None
 
 
-def test_the_group_loss_is_that_of_the_sum_of_the_probabilities() -> None:
+def test_confidence_counts_by_the_class_that_is_named_not_by_the_sum_of_its_group() -> None:
     logits = np.zeros((1, 13))
-    assert group_loss(logits, np.array([0]), MATRIX) == pytest.approx(np.log(13))
-    assert group_loss(logits, np.array([SHOES]), MATRIX) == pytest.approx(np.log(13 / 3))
+    logits[0, [WARDROBE_LABELS.index(kind) for kind in ("sandal", "sneaker", "ankle boot")]] = 50
+    assert confidence_loss(logits, np.array([SHOES]), MATRIX) == pytest.approx(np.log(3))
+    assert confidence_loss(logits, np.array([0]), MATRIX) == pytest.approx(-np.log(2 / 3))
 
 
 def test_the_temperature_that_spoilt_the_logits_is_found() -> None:

@@ -27,6 +27,7 @@ from hemline_train.wardrobe.cutouts import (
     shape_of,
 )
 from hemline_train.wardrobe.foreground import Picture, bounds
+from hemline_train.wardrobe.given import GivenPictures
 from hemline_train.wardrobe.light import Rng, relit
 from hemline_train.wardrobe.nothing import NothingFrames
 from hemline_train.wardrobe.photos import Photos
@@ -50,11 +51,11 @@ class Mix:
         exchange: Share of photos, among those with a mask, that get another ground.
     """
 
-    pictures: int = 12_000
-    photos: float = 0.51
-    fashion: float = 0.18
-    cutouts: float = 0.13
-    nothing: float = 0.18
+    pictures: int = 13_000
+    photos: float = 0.42
+    fashion: float = 0.29
+    cutouts: float = 0.12
+    nothing: float = 0.17
     balance: float = 0.4
     exchange: float = 0.25
 
@@ -82,6 +83,7 @@ class EpochPictures:
         fashion: Pictures of Fashion-MNIST, uint8, (N, 28, 28), with their groups, int64, (N,); None
             where there are no such pictures, and then the other kinds share their part.
         mix: What an epoch is made of.
+        given: The user's own pictures that show no garment.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class EpochPictures:
         seed: int,
         fashion: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
         mix: Mix | None = None,
+        given: GivenPictures | None = None,
     ) -> None:
         self.spec = spec
         self.mix = mix or Mix()
@@ -99,7 +102,7 @@ class EpochPictures:
         self._fashion = fashion
         self._long_side = 2 * max(spec.size_wh)
         self._grounds = Backdrops(photos, seed)
-        self._nothing = NothingFrames(self._grounds, photos)
+        self._nothing = NothingFrames(self._grounds, photos, given)
         self._drawn = drawn_shapes(seed) if fashion is not None else {}
         self._boxes = [
             _box(photo, mask) for photo, mask in zip(photos.pictures, photos.masks, strict=True)

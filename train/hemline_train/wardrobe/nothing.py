@@ -1,7 +1,8 @@
 """Frames without a garment, which must come out `unknown`.
 
-Fourteen kinds are trained on. Four that look quite different (faces, animals, streets, cars) are kept
-out of training, and tell how well what was learned carries over to what was never seen.
+Fourteen kinds are trained on, and a user's own pictures beside them. Four that look quite different (faces,
+animals, streets, cars) are kept out of training, and tell how well what was learned carries over to what was
+never seen.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hemline._opencv import cv2
 from hemline_train.wardrobe import objects, scenes, strangers
 from hemline_train.wardrobe.backdrops import Backdrops
 from hemline_train.wardrobe.cutouts import dyed, laid
+from hemline_train.wardrobe.given import GivenPictures
 from hemline_train.wardrobe.light import Picture, Rng
 from hemline_train.wardrobe.photos import Photos
 
@@ -27,18 +29,26 @@ class NothingFrames:
     Args:
         grounds: Where walls, floors and the grounds of photos come from.
         photos: Patches of them are shuffled, or shown so close that no garment can be made out.
+        given: Pictures of the user's own.
     """
 
-    def __init__(self, grounds: Backdrops, photos: Photos | None) -> None:
+    def __init__(
+        self, grounds: Backdrops, photos: Photos | None, given: GivenPictures | None = None
+    ) -> None:
         self._grounds = grounds
         self._photos = photos
+        self._given = given
 
     def trained(self, rng: Rng, size_wh: Size) -> Picture:
         """A frame of one of the kinds to train on: uint8, (height, width, 3), BGR."""
+        if self._given and rng.random() < _GIVEN_SHARE:
+            return self.frame(GIVEN, rng, size_wh)
         return self.frame(str(rng.choice(TRAINED, p=_SHARES)), rng, size_wh)
 
     def frame(self, kind: str, rng: Rng, size_wh: Size) -> Picture:
-        """A frame of one kind, of `TRAINED` or of `KEPT_OUT`."""
+        """A frame of one kind, of `TRAINED` or of `KEPT_OUT`, or `GIVEN`."""
+        if self._given and kind == GIVEN:
+            return self._given.frame(rng, size_wh, self._grounds)
         if kind in _SCENES:
             return _SCENES[kind](rng, size_wh, self._grounds)
         drawn: dict[str, Callable[[Rng, Size], Picture]] = {
@@ -147,4 +157,6 @@ _WEIGHTS = {
 }
 TRAINED = tuple(_WEIGHTS)
 KEPT_OUT = ("face", "animal", "street", "car")
+GIVEN = "given"  # the kind of a user's own pictures
+_GIVEN_SHARE = 0.3  # of all frames without a garment, if there are such pictures
 _SHARES = np.array(list(_WEIGHTS.values())) / sum(_WEIGHTS.values())

@@ -71,7 +71,7 @@ def read_photos(
     """
 
     def read(i: int) -> tuple[Picture, Picture | None]:
-        picture = _shrunk(split.frame(i), long_side)
+        picture = shrunk(split.frame(i), long_side)
         return picture, garment_mask(picture) if with_masks else None
 
     with ThreadPoolExecutor(threads) as pool:
@@ -150,7 +150,8 @@ def _thumbnail(picture: Picture) -> NDArray[np.float32]:
     return unit
 
 
-def _shrunk(frame: Picture, long_side: int) -> Picture:
+def shrunk(frame: Picture, long_side: int) -> Picture:
+    """A frame with a long side of at most so many pixels: uint8, (H, W, C); a grey one as BGR."""
     if frame.ndim == 2:
         frame = np.repeat(frame[:, :, None], 3, axis=2)
     height, width = frame.shape[:2]
@@ -158,5 +159,5 @@ def _shrunk(frame: Picture, long_side: int) -> Picture:
     if ratio >= 1:
         return np.ascontiguousarray(frame)
     size_wh = max(1, round(width * ratio)), max(1, round(height * ratio))
-    shrunk: Picture = np.asarray(cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
-    return shrunk
+    small: Picture = np.asarray(cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    return small

@@ -157,15 +157,21 @@ def auroc_summary(garments: NDArray[np.floating], nothing: NDArray[np.floating])
     }
 
 
-def group_loss(logits: Logits, groups: Groups, matrix: Matrix, temperature: float = 1.0) -> float:
-    """Mean of −log Σ over the classes of the group of their probability, in nats."""
-    probabilities = softmax(logits, temperature)
-    right = (probabilities * matrix[groups]).sum(axis=1)
-    return float(-np.log(np.maximum(right, 1e-12)).mean())
+def confidence_loss(
+    logits: Logits, groups: Groups, matrix: Matrix, temperature: float = 1.0
+) -> float:
+    """Mean of −log c where the named class is right and of −log(1 − c) where it is not, in nats.
+
+    c is its probability. It is least where c is as often right as it says, whatever the other classes get: a
+    photo of shoes is not right by the sum of three kinds, but by the one that is named.
+    """
+    found = confidences(logits, temperature)
+    right = matrix[groups, logits.argmax(axis=1)]
+    return float(-np.log(np.clip(np.where(right, found, 1 - found), 1e-12, None)).mean())
 
 
 def fit_temperature(logits: Logits, groups: Groups, matrix: Matrix) -> float:
-    """The temperature that makes the group loss least, to 1 %.
+    """The temperature that makes `confidence_loss` least, to 1 %.
 
     Args:
         logits: Of validation pictures of garments, (N, classes).
@@ -176,7 +182,7 @@ def fit_temperature(logits: Logits, groups: Groups, matrix: Matrix) -> float:
     ratio = (np.sqrt(5) - 1) / 2  # golden section search; the loss has one valley
     while high - low > 0.01:
         left, right = high - ratio * (high - low), low + ratio * (high - low)
-        losses = [group_loss(logits, groups, matrix, float(np.exp(t))) for t in (left, right)]
+        losses = [confidence_loss(logits, groups, matrix, float(np.exp(t))) for t in (left, right)]
         low, high = (low, right) if losses[0] < losses[1] else (left, high)
     return float(np.exp((low + high) / 2))
 

@@ -12,12 +12,20 @@ from numpy.typing import NDArray
 
 from hemline.card import InputSpec
 from hemline.datasets import Split, open_dataset
-from hemline.datasets.wardrobe import FASHION_MNIST_GROUPS, GARMENT_PHOTOS_GROUPS, groups_of
+from hemline.datasets.wardrobe import (
+    FASHION_MNIST_GROUPS,
+    GARMENT_PHOTOS_GROUPS,
+    GROUP_NAMES,
+    SHOES,
+    groups_of,
+)
 from hemline.preprocess import Preprocessor
 from hemline_train.wardrobe.backdrops import Backdrops
 from hemline_train.wardrobe.epochs import ASPECTS, EpochPictures, Mix
+from hemline_train.wardrobe.given import GivenPictures
 from hemline_train.wardrobe.nothing import NothingFrames
 from hemline_train.wardrobe.photos import Photos, choosing_split, read_photos
+from hemline_train.wardrobe.shoe_kinds import with_shoe_kinds
 
 GARMENT_PHOTOS = "garment-photos"
 FASHION_MNIST = "fashion-mnist"
@@ -34,17 +42,21 @@ class Sources:
         photos: To train on.
         fashion: Pictures of Fashion-MNIST to train on, uint8, (N, 28, 28), and their groups.
         choosing: Tensors of the photos that are not trained on, and their groups.
+        choosing_names: Where each of those came from.
         fashion_choosing: The same of Fashion-MNIST: its validation split.
     """
 
     photos: Photos
     fashion: tuple[Pixels, Groups]
     choosing: tuple[Pixels, Groups]
+    choosing_names: tuple[str, ...]
     fashion_choosing: tuple[Pixels, Groups]
 
-    def epochs(self, spec: InputSpec, seed: int, mix: Mix) -> EpochPictures:
-        """The pictures to train on."""
-        return EpochPictures(spec, self.photos, seed, self.fashion, mix)
+    def epochs(
+        self, spec: InputSpec, seed: int, mix: Mix, given: GivenPictures | None = None
+    ) -> EpochPictures:
+        """The pictures to train on; `given` are the user's own that show no garment."""
+        return EpochPictures(spec, self.photos, seed, self.fashion, mix, given)
 
 
 def read_sources(
@@ -73,10 +85,12 @@ def read_sources(
     images = np.stack([train.frame(i) for i in range(len(train))])
     memory = read_photos(shown, groups, 2 * max(spec.size_wh), threads)
     trained, chosen = choosing_split(memory)
+    kinds = {kind: GROUP_NAMES.index(kind) for kind in SHOES}
     return Sources(
-        memory.subset(trained),
+        with_shoe_kinds(memory.subset(trained), GROUP_NAMES.index("shoes"), kinds),
         (images, groups_of(train.labels, train.targets, FASHION_MNIST_GROUPS)),
         (shown.tensors(spec, chosen), groups[chosen]),
+        tuple(memory.sources[i] for i in chosen.tolist()),
         (
             validation.tensors(spec),
             groups_of(validation.labels, validation.targets, FASHION_MNIST_GROUPS),
@@ -97,21 +111,27 @@ def measured(split: Split, spec: InputSpec) -> tuple[Pixels, Groups]:
 
 
 def nothing_pictures(
-    spec: InputSpec, kinds: tuple[str, ...], each: int, seed: int, photos: Photos | None = None
+    spec: InputSpec,
+    kinds: tuple[str, ...],
+    each: int,
+    seed: int,
+    photos: Photos | None = None,
+    given: GivenPictures | None = None,
 ) -> dict[str, Pixels]:
     """Frames without a garment to measure with, by kind.
 
     Args:
         spec: The input of the network.
-        kinds: Of `nothing.TRAINED` or `nothing.KEPT_OUT`.
+        kinds: Of `nothing.TRAINED` or `nothing.KEPT_OUT`, or `nothing.GIVEN`.
         each: Frames of each kind.
         seed: Another than that of the training gives other frames.
         photos: Grounds are taken from them: give photos that are not trained on.
+        given: What the frames of the kind `nothing.GIVEN` are made of.
 
     Returns:
         uint8, (each, height, width, channels), by kind.
     """
-    frames = NothingFrames(Backdrops(photos, seed), photos)
+    frames = NothingFrames(Backdrops(photos, seed), photos, given)
     preprocess = Preprocessor(spec)
     long_side = 2 * max(spec.size_wh)
     made: dict[str, Pixels] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from hemline.errors import UserError
 from hemline_train.images import Images, TrainingImages, check_targets, fingerprint
 from hemline_train.wardrobe.classes import group_matrix
 from hemline_train.wardrobe.epochs import EpochPictures, Mix
-from hemline_train.wardrobe.nothing import KEPT_OUT, TRAINED
+from hemline_train.wardrobe.given import GivenPictures, read_given
+from hemline_train.wardrobe.nothing import GIVEN, KEPT_OUT, TRAINED
 from hemline_train.wardrobe.photos import photo_digest, read_photos
 from hemline_train.wardrobe.sources import (
     FASHION_MNIST,
@@ -58,7 +60,12 @@ class PhotoImages:
 
 
 def load_photo_images(
-    data: str, spec: InputSpec, batch_size: int, seed: int, mix: Mix | None = None
+    data: str,
+    spec: InputSpec,
+    batch_size: int,
+    seed: int,
+    mix: Mix | None = None,
+    nothing: Sequence[str] = (),
 ) -> TrainingImages:
     """Read what to train on, choose by and measure with.
 
@@ -68,14 +75,19 @@ def load_photo_images(
         batch_size: Training images that one step needs.
         seed: Of the pictures of an epoch.
         mix: What an epoch is made of.
+        nothing: Folders of the user's own pictures that show no garment.
 
     Raises:
         DataError: See `hemline_train.images.load_images`; and for `wardrobe`, that a data set has other
             classes.
+        ImageError: A picture cannot be read.
     """
     threads = os.cpu_count() or 1
+    given, judged = None, None
+    if nothing:
+        given, judged = read_given(nothing, 2 * max(spec.size_wh), threads)
     if data == WARDROBE:
-        return _wardrobe(spec, seed, mix or Mix(), threads)
+        return _wardrobe(spec, seed, mix or Mix(), threads, given, judged)
     dataset = open_dataset(data)
     chosen = [split for name, split in dataset.splits.items() if name != "train"]
     shown = dataset.split("train")
@@ -83,7 +95,7 @@ def load_photo_images(
     check_targets(data, dataset.labels, targets, batch_size)
     photos = read_photos(shown, targets["train"], 2 * max(spec.size_wh), threads)
     mix = mix or Mix(pictures=min(Mix.pictures, _VIEWS * len(photos)))
-    pictures = EpochPictures(spec, photos, seed, None, mix)
+    pictures = EpochPictures(spec, photos, seed, None, mix, given)
     splits = {
         split.name: Images(
             split.tensors(spec, description=f"reading {split.name} images"), targets[split.name]
@@ -95,13 +107,20 @@ def load_photo_images(
         dataset.labels,
         splits,
         dataset.evaluation_split().name,
-        fingerprint(dataset.labels, splits, photo_digest(photos)),
+        fingerprint(dataset.labels, splits, photo_digest(photos) + _digest(given)),
         train=PhotoImages(pictures),
-        nothing=nothing_to_judge_by(spec),
+        nothing=nothing_to_judge_by(spec, judged),
     )
 
 
-def _wardrobe(spec: InputSpec, seed: int, mix: Mix, threads: int) -> TrainingImages:
+def _wardrobe(
+    spec: InputSpec,
+    seed: int,
+    mix: Mix,
+    threads: int,
+    given: GivenPictures | None,
+    judged: GivenPictures | None,
+) -> TrainingImages:
     sources = read_sources(spec, threads=threads)
     kept = Images(*measured(open_dataset(GARMENT_PHOTOS).split("validation"), spec))
     test = Images(*measured(open_dataset(FASHION_MNIST).split("test"), spec))
@@ -112,7 +131,7 @@ def _wardrobe(spec: InputSpec, seed: int, mix: Mix, threads: int) -> TrainingIma
         "test, fashion-mnist": test,
     }
     digest = photo_digest(sources.photos)
-    digest += hashlib.sha256(sources.fashion[0].tobytes()).digest()
+    digest += hashlib.sha256(sources.fashion[0].tobytes()).digest() + _digest(given)
     return TrainingImages(
         WARDROBE,
         WARDROBE_LABELS,
@@ -121,16 +140,30 @@ def _wardrobe(spec: InputSpec, seed: int, mix: Mix, threads: int) -> TrainingIma
         fingerprint(GROUP_NAMES, splits, digest),
         groups=group_matrix(),
         group_names=GROUP_NAMES,
-        train=PhotoImages(sources.epochs(spec, seed, mix)),
-        nothing=nothing_to_judge_by(spec),
+        train=PhotoImages(sources.epochs(spec, seed, mix, given)),
+        nothing=nothing_to_judge_by(spec, judged),
     )
 
 
-def nothing_to_judge_by(spec: InputSpec) -> dict[str, NDArray[np.uint8]]:
-    """Frames without a garment, of kinds that are trained on and of kinds that are not."""
+def _digest(given: GivenPictures | None) -> bytes:
+    return given.digest() if given else b""
+
+
+def nothing_to_judge_by(
+    spec: InputSpec, given: GivenPictures | None = None
+) -> dict[str, NDArray[np.uint8]]:
+    """Frames without a garment, of kinds that are trained on and of kinds that are not.
+
+    Args:
+        spec: The input of the network.
+        given: Pictures of the user's own that are not trained on.
+    """
+    parts = [("trained kinds", TRAINED), ("other kinds", KEPT_OUT)]
+    if given:
+        parts.append(("given pictures", (GIVEN,)))
     return {
         title: np.concatenate(
-            list(nothing_pictures(spec, kinds, NOTHING_EACH, _NOTHING_SEED).values())
+            list(nothing_pictures(spec, kinds, NOTHING_EACH, _NOTHING_SEED, given=given).values())
         )
-        for title, kinds in (("trained kinds", TRAINED), ("other kinds", KEPT_OUT))
+        for title, kinds in parts
     }
