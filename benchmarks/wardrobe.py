@@ -4,9 +4,8 @@ python benchmarks/wardrobe.py                       # photos and images that not
 python benchmarks/wardrobe.py MODEL --held-out      # those that were held out of training to choose by
 
 The photos are the validation part of clothing-dataset-small (`garment-photos` below HEMLINE_DATA), the images
-the 10,000 test images of Fashion-MNIST, the frames without a garment are drawn; --nothing adds frames of
-pictures of your own that were not trained on. All go through the file that `hemline classify` runs. No time
-is measured.
+the 10,000 test images of Fashion-MNIST, the frames without a garment are drawn (`other_things.py` shows real
+ones). All go through the file that `hemline classify` runs. No time is measured.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ from hemline.modelfile import LoadedModel, load_model
 from hemline.parity.metrics import wilson_interval
 from hemline.preprocess import Frame, Preprocessor
 from hemline_train.wardrobe.classes import group_matrix
-from hemline_train.wardrobe.given import read_given
-from hemline_train.wardrobe.nothing import GIVEN, KEPT_OUT, TRAINED
+from hemline_train.wardrobe.nothing import KEPT_OUT, TRAINED
 from hemline_train.wardrobe.score import (
     GarmentScore,
     Share,
@@ -75,13 +73,6 @@ def main() -> int:
     parser.add_argument(
         "--held-out", action="store_true", help="the pictures that were held out to choose by"
     )
-    parser.add_argument(
-        "--nothing",
-        action="append",
-        default=[],
-        metavar="FOLDER",
-        help="pictures without a garment, whole or cut out as PNG; give it again for more folders",
-    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to FILE")
     arguments = parser.parse_args()
     try:
@@ -107,11 +98,6 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         f"{card.name}: temperature {card.temperature}, unknown below {card.rejection_threshold}\n"
     )
     parts = _held_out(card.input) if arguments.held_out else _kept(card.input)
-    pictures: dict[str, Pixels] = {}
-    for folder in arguments.nothing:
-        given, _ = read_given([folder], 2 * max(card.input.size_wh), held_out_of=0)
-        drawn = nothing_pictures(card.input, (GIVEN,), len(given), SEED, given=given)
-        pictures[Path(folder).name] = drawn[GIVEN]
     nothing = {
         title: {
             kind: confidences(answers(model, pixels), card.temperature)
@@ -119,11 +105,6 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         }
         for title, kinds in (("trained kinds", TRAINED), ("other kinds", KEPT_OUT))
     }
-    if pictures:
-        nothing["pictures of --nothing"] = {
-            title: confidences(answers(model, pixels), card.temperature)
-            for title, pixels in pictures.items()
-        }
     every = {title: np.concatenate(list(kinds.values())) for title, kinds in nothing.items()}
     figures: dict[str, Any] = {}
     for name, part in parts.items():

@@ -24,6 +24,7 @@ from hemline.preprocess import Preprocessor
 # As many pictures of the golden pack; NumPy is slow where every instruction is emulated.
 PICTURES_OF = {"litert": 300, "tflite-runtime": 300, "onnxruntime": 300, "numpy": 100}
 _MORE_MODELS_PICTURES_OF = {"litert": 60, "tflite-runtime": 60, "numpy": 24}
+_OF_DEFAULT = 20
 _SIZES_WH = ((640, 480), (1600, 1200), (320, 240), (333, 217), (40, 30), (20, 20))
 _INPUTS = {
     "28 gray": InputSpec((28, 28), "gray", "pad", "as-is"),
@@ -47,6 +48,11 @@ def measure(pictures: Path, more_models: Path, backends: list[str]) -> dict[str,
             if name in _MORE_MODELS_PICTURES_OF
             for path in sorted(more_models.glob("*.tflite"))
         },
+        **{
+            f"logits {name} {models.DEFAULT}": _logits_of_default()
+            for name in backends
+            if name == "litert"
+        },
         **{f"file {path.name}": _tensor_of_file(path) for path in sorted(pictures.glob("good*"))},
         **_tensors_of_frames(),
         **_garments(),
@@ -60,6 +66,13 @@ def _logits(backend: str, path: Path | None = None) -> NDArray[np.float32]:
     model = open_backend(path or str(models.path_of("paper", backend)), backend=backend)
     count = (PICTURES_OF if path is None else _MORE_MODELS_PICTURES_OF)[backend]
     return np.array([model.logits(tensor[None]) for tensor in pack.tensors[:count]])
+
+
+def _logits_of_default() -> NDArray[np.float32]:
+    """Of the model for photos, which has other layers and 40 times the products."""
+    pack = GoldenPack.load(Path(str(models.golden_path_of(models.DEFAULT))))
+    model = open_backend(str(models.path_of(models.DEFAULT, "litert")), backend="litert")
+    return np.array([model.logits(tensor[None]) for tensor in pack.tensors[:_OF_DEFAULT]])
 
 
 def _tensor_of_file(path: Path) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from hemline_train.wardrobe.light import Picture, Rng
 from hemline_train.wardrobe.photos import shrunk
 from hemline_train.wardrobe.views import drawn_view
 
+_HELD_OUT_OF = 7  # of about so many pictures one is not trained on
 _OPAQUE = 250  # of 255: a picture that is nowhere more transparent is no cut-out
 _RIM = 0.06  # share of a whole picture that a view of it may leave out on each side
 
@@ -58,7 +59,7 @@ class GivenPictures:
 
 
 def read_given(
-    folders: Sequence[str], long_side: int, threads: int = 1, held_out_of: int = 7
+    folders: Sequence[str], long_side: int, threads: int = 1
 ) -> tuple[GivenPictures, GivenPictures | None]:
     """Read folders of pictures without a garment.
 
@@ -66,10 +67,10 @@ def read_given(
         folders: Picture files in them and in their sub-folders are read.
         long_side: Larger pictures are shrunk to it, in pixels.
         threads: Pictures that are read at the same time; the outcome does not depend on it.
-        held_out_of: Of about so many pictures one is not trained on, by a hash of its content; 0 for none.
 
     Returns:
-        Those to train on, and those to judge by; None if there are none.
+        Those to train on, and those to judge by: about one of seven, by a hash of its content; None if there
+        are none.
 
     Raises:
         DataError: A folder is not there, or has no picture.
@@ -88,7 +89,7 @@ def read_given(
         )
     with ThreadPoolExecutor(threads) as pool:
         read = list(pool.map(lambda name: _read(name, long_side), names))
-    kept = [held_out_of > 0 and int.from_bytes(digest[:4]) % held_out_of == 0 for _, digest in read]
+    kept = [int.from_bytes(digest[:4]) % _HELD_OUT_OF == 0 for _, digest in read]
     if all(kept):
         kept = [False] * len(kept)
     trained = tuple(picture for (picture, _), held in zip(read, kept, strict=True) if not held)
