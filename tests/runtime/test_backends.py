@@ -162,7 +162,7 @@ def test_where_no_runtime_is_installed_numpy_runs_the_model(hemline, hiding, pic
     assert done.returncode == 0, done.stderr
     assert '"label": "Bag"' in done.stdout
     assert '"backend": "numpy"' in done.stdout
-    for model in ("paper", "wardrobe"):
+    for model in models.names():
         done = hemline("parity", model, env=environment)
         assert done.returncode == 0, done.stderr
         assert "PASS" in done.stdout
