@@ -35,6 +35,7 @@ from hemline_train.wardrobe.score import (
     GarmentScore,
     Share,
     auroc_summary,
+    calibration_error,
     confidences,
     garment_score,
     refused,
@@ -200,21 +201,15 @@ def calibration_noise(found: NDArray[np.float64]) -> float:
     The mean over 200 draws in which each picture is right as likely as the model says.
     """
     rng = np.random.default_rng(SEED)
-    nobody = np.zeros((1, 1), np.int64), np.ones((1, 1), np.bool_)
-    draws = (
-        GarmentScore(nobody[0], rng.random(len(found)) < found, found, nobody[1])
-        for _ in range(200)
-    )
-    return float(np.mean([score.calibration_error for score in draws]))
+    draws = (calibration_error(rng.random(len(found)) < found, found) for _ in range(200))
+    return float(np.mean(list(draws)))
 
 
 def confusion_in_words(score: GarmentScore) -> Sequence[str]:
     """A line for each kind of garment: how many are right, and what the others are taken for."""
     lines = []
     for group, share in score.recalls().items():
-        counts = np.where(score.matrix[group], 0, score.confusion[group])
-        order = np.argsort(-counts, kind="stable")[:4]
-        taken = ", ".join(f"{WARDROBE_LABELS[k]} ({counts[k]})" for k in order if counts[k])
+        taken = score.taken_for(group, WARDROBE_LABELS, 4)
         lines.append(f"  {GROUP_NAMES[group]}: {in_percent(share)}" + (taken and f"; {taken}"))
     return lines
 

@@ -111,9 +111,7 @@ def weaknesses(
         share = recalls[group]
         if share.rate >= below:
             break
-        wrong = np.where(score.matrix[group], 0, score.confusion[group])
-        order = [int(k) for k in np.argsort(-wrong, kind="stable")[:3] if wrong[k]]
-        taken = ", ".join(f"{labels[k]} ({wrong[k]})" for k in order)
+        taken = score.taken_for(group, labels, 3)
         said.append(f"{names[group]}, {share.hits} of {share.of} right; else {taken}")
     return said
 

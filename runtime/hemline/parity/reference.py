@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline.card import InputSpec, ModelCard
+from hemline.datasets.wardrobe import GROUP_NAMES, GROUPS
 from hemline.errors import DataError, UserError
 from hemline.parity.fingerprint import Fingerprint, Fingerprints, fingerprint
 from hemline.parity.golden import GoldenPack
@@ -249,16 +250,23 @@ def spread(count: int, limit: int | None) -> NDArray[np.int64]:
 
 
 def classes_in_card(split: LabelledPictures, card: ModelCard) -> NDArray[np.int64]:
-    """The true classes as positions among the card's labels: int64, (N,).
+    """The true classes as positions among the card's labels: int64, (N,), −1 where the data does not tell.
 
     Raises:
         DataError: The data has a class that the model does not know.
     """
-    foreign = [label for label in split.labels if label not in card.labels]
+    # "shoes" does not tell which of three classes it is; as any other picture it must be answered alike.
+    several = {
+        name
+        for name, group in zip(GROUP_NAMES, GROUPS, strict=True)
+        if len(group) > 1 and set(group) <= set(card.labels)
+    }
+    foreign = [label for label in split.labels if label not in card.labels and label not in several]
     if foreign:
         raise DataError(
             f"the data has classes that the model {card.name} does not know: {', '.join(foreign)}",
             f"the model's classes are: {', '.join(card.labels)}; take data with these names",
         )
-    positions = np.array([card.labels.index(label) for label in split.labels], np.int64)
+    class_of = {label: position for position, label in enumerate(card.labels)}
+    positions = np.array([class_of.get(label, UNKNOWN) for label in split.labels], np.int64)
     return np.asarray(positions[split.targets], np.int64)

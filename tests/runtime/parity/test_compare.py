@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from hemline.card import InputSpec
+from hemline.card import InputSpec, ModelCard
 from hemline.datasets.arrays import ArraySplit
 from hemline.errors import DataError, UserError
 from hemline.parity import reference as reference_module
@@ -254,6 +254,16 @@ def test_data_with_a_class_that_the_model_does_not_know_are_refused(model, weigh
     split.labels = ("coat", "hat", "shirt")
     with pytest.raises(DataError, match="does not know: hat"):
         Reference.from_model(model(weights), split, "tiny on noise")
+
+
+def test_of_a_class_that_stands_for_several_of_the_card_the_truth_is_not_known():
+    shoes = ("sandal", "sneaker", "ankle boot")
+    images, targets = np.zeros((3, 8, 8), np.uint8), np.array([0, 1, 1], np.int64)
+    split = ArraySplit("test", ("sandal", "shoes"), images, targets, "photos")
+    card = ModelCard("m", ("hat", *shoes), InputSpec((8, 8), "gray"))
+    assert classes_in_card(split, card).tolist() == [1, -1, -1]
+    with pytest.raises(DataError, match="does not know: shoes"):
+        classes_in_card(split, ModelCard("m", ("hat", "sandal"), InputSpec((8, 8), "gray")))
 
 
 def test_a_reference_without_numbers_is_refused(model, weights, split):

@@ -81,15 +81,30 @@ class GarmentScore:
 
     @property
     def calibration_error(self) -> float:
-        """Σ over bins of (pictures in the bin / all) · |share right − mean confidence|.
+        """See the function of that name."""
+        return calibration_error(self.right, self.confidences)
 
-        Fifteen bins of equal width over 0–1. Guo et al., "On Calibration of Modern Neural Networks", 2017.
-        """
-        bins = np.minimum((self.confidences * BINS).astype(int), BINS - 1)
-        sizes = np.bincount(bins, minlength=BINS)
-        hits = np.bincount(bins, self.right, BINS)
-        sums = np.bincount(bins, self.confidences, BINS)
-        return float(np.abs(hits - sums).sum() / sizes.sum())
+    def taken_for(self, group: int, labels: Sequence[str], most: int) -> str:
+        """What pictures of a group are taken for, the most frequent first: `hat (3), bag (1)`."""
+        wrong = np.where(self.matrix[group], 0, self.confusion[group])
+        order = [int(k) for k in np.argsort(-wrong, kind="stable")[:most] if wrong[k]]
+        return ", ".join(f"{labels[k]} ({wrong[k]})" for k in order)
+
+
+def calibration_error(right: NDArray[np.bool_], confidences: NDArray[np.float64]) -> float:
+    """Σ over bins of (pictures in the bin / all) · |share right − mean confidence|.
+
+    Fifteen bins of equal width over 0–1. Guo et al., "On Calibration of Modern Neural Networks", 2017.
+
+    Args:
+        right: bool, (N,), N at least 1.
+        confidences: (N,), 0–1.
+    """
+    bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
+    sizes = np.bincount(bins, minlength=BINS)
+    hits = np.bincount(bins, right, BINS)
+    sums = np.bincount(bins, confidences, BINS)
+    return float(np.abs(hits - sums).sum() / sizes.sum())
 
 
 def garment_score(
