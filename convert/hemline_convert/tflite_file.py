@@ -170,6 +170,7 @@ def described(content: bytes, card: ModelCard) -> bytes:
     """The model with names for its edges, metadata for other clients, labels, and the card."""
     model = unpack(content)
     graph = model.subgraphs[0]
+    _shorten_names(graph)
     graph.tensors[graph.inputs[0]].name = INPUT_NAME.encode()
     graph.tensors[graph.outputs[0]].name = card.output.encode()
     model.description = f"{card.name}, made by hemline".encode()
@@ -188,6 +189,20 @@ def described(content: bytes, card: ModelCard) -> bytes:
     packed = pack(model)
     checksum = network_sha256(f"{card.name}.tflite", packed)
     return packed + _archive(card.replace(network_sha256=checksum))
+
+
+def _shorten_names(graph: Any) -> None:
+    """Of `LAYER_1/OPERATOR;LAYER_2/OPERATOR;…`, all that was fused, keep the first, which is what is told.
+
+    The names take as much room as a layer of a small network.
+    """
+    taken = {(tensor.name or b"").decode() for tensor in graph.tensors}
+    for tensor in graph.tensors:
+        parts = (tensor.name or b"").decode().split(";")
+        short = next((part for part in parts if "/" in part), parts[0])
+        if short not in taken:  # names stay different
+            taken.add(short)
+            tensor.name = short.encode()
 
 
 def _signature(graph: Any, output_name: str) -> Any:

@@ -155,6 +155,35 @@ def test_the_int8_file_of_the_paper_network_is_at_most_115_kilobytes(made):
     assert (made.out / "paper_int8.tflite").stat().st_size <= 115_000
 
 
+def test_tensors_are_named_by_their_first_layer_where_that_tells_them_apart(made):
+    names = [
+        tensor.name.decode()
+        for tensor in tflite_file.unpack((made.out / "paper_int8.tflite").read_bytes())
+        .subgraphs[0]
+        .tensors
+    ]
+    assert len(set(names)) == len(names)
+    for name in names:  # the whole one stays where the short one is taken
+        assert ";" not in name or any(part in names for part in name.split(";"))
+    assert "convolution_2_1/Relu" in names
+
+
+def test_zero_points_of_as_many_channels_are_held_once(made):
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = (made.out / "paper_int8.tflite").read_bytes()
+    graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
+    places: dict[int, set[int]] = {}
+    for i in range(graph.TensorsLength()):
+        found = graph.Tensors(i).Quantization()
+        if found is not None and found.ZeroPointLength() > 1:
+            table = found._tab
+            place = table.Vector(table.Offset(10))  # the field `zero_point`
+            places.setdefault(found.ZeroPointLength(), set()).add(place)
+    assert set(places) == {16, 32, 64}
+    assert all(len(of_length) == 1 for of_length in places.values())
+
+
 def test_buffers_are_aligned_as_the_schema_asks(made):
     from ai_edge_litert import schema_py_generated as schema
 
