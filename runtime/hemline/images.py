@@ -193,7 +193,7 @@ def _decode(content: bytes, name: str) -> Frame:
     _refuse_cut_off(content, name)
     if not _may_have_alpha(content):
         return _decoded(content, name, cv2.IMREAD_COLOR)
-    image = _eight_bits(_decoded(content, name, cv2.IMREAD_UNCHANGED))
+    image = _eight_bits(_decoded(content, name, cv2.IMREAD_UNCHANGED), name)
     return exif.turned(image, _orientation(content))
 
 
@@ -245,11 +245,16 @@ def _may_have_alpha(content: bytes) -> bool:
     return content[:4] in (b"GIF8", b"II*\0", b"MM\0*")
 
 
-def _eight_bits(image: np.ndarray) -> Frame:
+def _eight_bits(image: np.ndarray, name: str) -> Frame:
     """An undecided decode, with or without alpha and of any depth, as 8-bit BGR or BGRA."""
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     elif image.dtype != np.uint8:
+        if not np.isfinite(image).all():
+            raise ImageError(
+                f"{name} holds pixels that are no numbers (NaN or infinite)",
+                "save it as 8 or 16 bit",
+            )
         top = float(image.max()) or 1.0
         image = (np.clip(image / top, 0, 1) * 255).astype(np.uint8)
     if image.ndim == 2:

@@ -187,6 +187,15 @@ def test_a_cutout_keeps_its_alpha_and_its_colours(tmp_path):
     assert np.array_equal(read_cutout(path), read_image(path))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_picture_whose_pixels_are_no_numbers_is_refused(value):
+    pixels = np.full((4, 5), 0.5, np.float32)
+    pixels[1, 2] = value
+    content = cv2.imencode(".tiff", pixels)[1].tobytes()
+    with pytest.raises(ImageError, match=r"f\.tiff holds pixels that are no numbers"):
+        decode_image(content, "f.tiff")
+
+
 def test_16_bit_with_alpha_lies_on_white():
     pixels = np.full((4, 4, 4), 100 * 257, np.uint16)
     pixels[:2, :, 3], pixels[2:, :, 3] = 0, 65535

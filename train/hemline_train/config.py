@@ -185,8 +185,8 @@ class TrainingConfig(Settings):
             )
         if self.nothing and not self.photos:
             raise UserError(
-                f"the architecture {self.arch} is not trained on photos, and takes no pictures of nothing",
-                "give --arch wardrobe with --nothing",
+                f"the architecture {self.arch} does not learn what is none of its classes",
+                "--nothing goes with --arch wardrobe; leave it out, or take that",
             )
 
     @classmethod

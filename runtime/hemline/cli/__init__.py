@@ -121,6 +121,8 @@ class _Parser(argparse.ArgumentParser):
         if message.startswith("argument --") and message.endswith("expected one argument"):
             option = message.removeprefix("argument ").partition(":")[0]
             hint += f", and a value {option}=-value"
+        if message.startswith("unrecognized arguments: ") and not message[24:].startswith("-"):
+            hint = f"all files are named together, before or behind the options; {hint}"
         raise UserError(message, hint)
 
     def _print_message(self, message: str, file: Any = None) -> None:

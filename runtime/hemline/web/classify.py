@@ -97,6 +97,7 @@ class Classify(Guarded):
 
     def on_finish(self) -> None:
         """It is answered."""
+        self.shared.sent[self.get_status()] += 1
         self._done()
 
     def on_connection_close(self) -> None:

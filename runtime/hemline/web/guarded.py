@@ -13,6 +13,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from hemline.web import pages
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Awaitable, Mapping
     from types import TracebackType
 
@@ -51,6 +52,7 @@ class Shared(NamedTuple):
     strangers: Buckets
     wrong_tokens: Buckets
     cookie: str
+    sent: Counter[int]  # pictures that clients sent, by the status of the reply
 
 
 @stream_request_body

@@ -125,6 +125,7 @@ class Metrics(Guarded):
                 uptime_s=state.uptime_s(),
                 viewers=self.shared.hub.viewers,
                 model=self.shared.card.name,
+                sent=self.shared.sent,
             )
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hemline import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hemline.web.state import Counts
 
@@ -16,7 +16,15 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[str, dict[str, str], float]
 
 
-def exposition(counts: Counts, *, fps: float, uptime_s: float, viewers: int, model: str) -> str:
+def exposition(
+    counts: Counts,
+    *,
+    fps: float,
+    uptime_s: float,
+    viewers: int,
+    model: str,
+    sent: Mapping[int, int],
+) -> str:
     """All metrics as text.
 
     Args:
@@ -25,6 +33,7 @@ def exposition(counts: Counts, *, fps: float, uptime_s: float, viewers: int, mod
         uptime_s: Seconds since the start.
         viewers: Who watches the picture now.
         model: Name of the model.
+        sent: Pictures that clients sent, by the status of the reply.
     """
     stages = (
         ("preprocess", counts.preprocess_ms),
@@ -41,8 +50,14 @@ def exposition(counts: Counts, *, fps: float, uptime_s: float, viewers: int, mod
         _family(
             "frames_total",
             "counter",
-            "Pictures and frames that were answered, by label.",
+            "Pictures and frames of the source that were answered, by label.",
             [("", {"label": label}, count) for label, count in sorted(counts.labels.items())],
+        ),
+        _family(
+            "sent_pictures_total",
+            "counter",
+            "Requests to classify a picture, by status of the reply.",
+            [("", {"status": str(status)}, count) for status, count in sorted(sent.items())],
         ),
         _family(
             "errors_total", "counter", "Inputs that could not be read.", [("", {}, counts.errors)]

@@ -8,6 +8,7 @@ import errno
 import logging
 import socket
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tornado.log import app_log
@@ -84,6 +85,7 @@ class WebServer:
             strangers=Buckets(limits.requests_per_s, limits.burst),
             wrong_tokens=Buckets(0.2, limits.wrong_tokens),
             cookie=f"hemline-{self.port}",  # browsers tell cookies apart by host, not by port
+            sent=Counter(),
         )
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="serves the page", daemon=True)

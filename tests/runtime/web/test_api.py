@@ -481,11 +481,23 @@ def test_labels_with_quotes_and_line_ends_survive_in_metrics():
 
     evil = 'a "quoted"\\\nlabel Größe'
     text = exposition(
-        Counts(1, 0, 0, {evil: 7}, 0.0, 0.0, 0.0), fps=0, uptime_s=1, viewers=0, model="m"
+        Counts(1, 0, 0, {evil: 7}, 0.0, 0.0, 0.0), fps=0, uptime_s=1, viewers=0, model="m", sent={}
     )
     (family,) = [f for f in text_string_to_metric_families(text) if f.name == "hemline_frames"]
     assert family.samples[0].labels == {"label": evil}
     assert family.samples[0].value == 7
+
+
+def test_pictures_that_are_sent_are_counted_by_status_apart_from_those_of_the_source(
+    serve, garments
+):
+    served = serve(mode="api")
+    for body in (garments[0].read_bytes(), garments[0].read_bytes(), b"no picture"):
+        served.ask("/api/classify", "POST", body)
+    text = served.ask("/metrics").body.decode()
+    assert 'hemline_sent_pictures_total{status="200"} 2\n' in text
+    assert 'hemline_sent_pictures_total{status="415"} 1\n' in text
+    assert "hemline_frames_total{" not in text
 
 
 def test_health_is_bad_when_the_camera_gives_no_frames(serve, frame, monkeypatch):

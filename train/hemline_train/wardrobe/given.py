@@ -12,7 +12,7 @@ import numpy as np
 
 from hemline._opencv import cv2
 from hemline.errors import DataError
-from hemline.images import IMAGE_SUFFIXES, read_cutout
+from hemline.images import read_cutout
 from hemline.sources.listing import expand
 from hemline_train.wardrobe.backdrops import Backdrops
 from hemline_train.wardrobe.cutouts import laid
@@ -76,17 +76,15 @@ def read_given(
         DataError: A folder is not there, or has no picture.
         ImageError: A picture cannot be read.
     """
+    for folder in folders:
+        if not Path(folder).is_dir():
+            problem = "is a file" if Path(folder).exists() else "is not there"
+            raise DataError(f"{folder} {problem}", "--nothing takes a folder of pictures")
     names = []
     for source in expand(list(folders)):
         if source.kind == "nothing":
-            raise DataError(source.problem, "--nothing takes a folder of pictures without garments")
-        if source.kind == "picture":
-            names.append(source.name)
-    if not names:
-        raise DataError(
-            f"{folders[0]} holds films, no pictures",
-            f"give a folder of pictures: {' '.join(sorted(IMAGE_SUFFIXES))}",
-        )
+            raise DataError(source.problem, "put pictures without garments there")
+        names.append(source.name)
     with ThreadPoolExecutor(threads) as pool:
         read = list(pool.map(lambda name: _read(name, long_side), names))
     kept = [int.from_bytes(digest[:4]) % _HELD_OUT_OF == 0 for _, digest in read]
