@@ -1,4 +1,4 @@
-"""How often a model takes something else for a garment: real pictures that no training of hemline has seen.
+r"""How often a model takes something else for a garment: real pictures, in folders that were not trained on.
 
 python benchmarks/other_things.py wardrobe --pictures FOLDER --data garment-photos
 
@@ -6,7 +6,10 @@ FOLDER holds pictures without garments, in sub-folders by kind. Some hundreds, p
 Debian's package of stamps for Tux Paint:
 
 apt-get download tuxpaint-stamps-default && dpkg -x tuxpaint-stamps-default_*.deb stamps
-python benchmarks/other_things.py --pictures stamps/usr/share/tuxpaint/stamps --without clothes symbols
+python benchmarks/other_things.py --pictures stamps/usr/share/tuxpaint/stamps --without clothes symbols \
+    food hobbies household medical naturalforces plants space sports town
+
+`clothes` are garments, `symbols` letters, and the others the shipped `wardrobe` was trained with.
 
 A picture with a transparent ground is cut to what can be seen and laid on a drawn ground, the same at every
 call. Each sub-folder is a line: how many pictures, and how many of them are answered with `unknown`, with
