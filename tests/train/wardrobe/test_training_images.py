@@ -11,9 +11,15 @@ from hemline.card import InputSpec
 from hemline.cli import main
 from hemline.errors import DataError, UserError
 from hemline_train.config import TrainingConfig
+from hemline_train.wardrobe import training_images
 from hemline_train.wardrobe.training_images import load_photo_images
 
 SPEC = InputSpec((32, 32))
+
+
+@pytest.fixture(autouse=True)
+def _few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_images, "NOTHING_EACH", 5)
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def test_pictures_of_nothing_are_judged_by_apart_and_belong_to_the_data(
     assert set(without.nothing) == {"trained kinds", "other kinds"}
     images = load_photo_images(str(shapes), SPEC, 16, 1, nothing=[str(room)])
     assert set(images.nothing) == {"trained kinds", "other kinds", "given pictures"}
-    assert images.nothing["given pictures"].shape == (100, 32, 32, 3)
+    assert images.nothing["given pictures"].shape == (5, 32, 32, 3)
     assert images.sha256 != without.sha256
     for number in range(10):
         (room / f"{number}.png").unlink()
@@ -63,5 +69,5 @@ def test_the_card_tells_which_pictures_of_nothing_and_how_many_were_refused(
     assert main(["train", *options]) == 0
     training = json.loads((out / "wardrobe-1" / "card.json").read_text())["training"]
     assert training["nothing"] == ["room"]
-    assert training["judgement"]["no garment, given pictures"]["refused"]["of"] == 100
+    assert training["judgement"]["no garment, given pictures"]["refused"]["of"] == 5
     assert any(said.startswith("no garment, given pictures: ") for said in training["weak_at"])
