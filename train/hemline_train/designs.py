@@ -80,9 +80,6 @@ Design = ResidualDesign | DenseDesign
 DESIGNS: dict[str, Design] = {
     "resnet": ResidualDesign(16, (16, 32, 64), (1, 2, 1)),
     "compact": ResidualDesign(16, (16, 32, 64), (1, 2, 1)),
-    "resnet-10kb": ResidualDesign(6, (6, 12), (1, 1)),
-    "resnet-25kb": ResidualDesign(8, (8, 14, 20), (1, 2, 1)),
-    "resnet-50kb": ResidualDesign(12, (12, 24, 32), (1, 2, 1)),
     "densenet": DenseDesign(16, 10, 3, (3, 7, 8)),
     "wardrobe": ResidualDesign(16, (16, 32, 64, 104), (1, 2, 1, 1), stem_stride=2),
     "teacher": ResidualDesign(32, (32, 64, 160), (1, 2, 2)),

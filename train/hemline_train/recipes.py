@@ -143,14 +143,6 @@ _RESIDUAL = Recipe(
     batch_size=128,
 )
 
-# Of networks so small that they rather learn too little than by heart.
-_SMALL = replace(
-    _RESIDUAL,
-    augmentation=Augmentation(flip=True, max_shift_px=1),
-    optimization=replace(_LONG, weight_decay=1e-4),
-    label_smoothing=0.0,
-)
-
 RECIPES = {
     "initial": Recipe(
         "the paper's network with no measure against overfitting",
@@ -171,9 +163,6 @@ RECIPES = {
         patience=8,
     ),
     "resnet": _RESIDUAL,
-    "resnet-10kb": replace(_SMALL, summary="its int8 file has at most 10 KB"),
-    "resnet-25kb": replace(_SMALL, summary="at most 25 KB"),
-    "resnet-50kb": replace(_SMALL, summary="at most 50 KB"),
     "densenet": replace(_RESIDUAL, summary="a densely connected network with bottlenecks"),
     "compact": replace(
         _RESIDUAL,
