@@ -33,6 +33,9 @@ _ROUNDED_ONCE = {
 # order differs by about 1e-5 of the largest logit.
 _FLOAT_TOLERANCE = 1e-3
 _PROBABILITY_TOLERANCE = 1e-5  # softmax in float32 beside one in float64
+# TensorFlow Lite adds int8 in steps of this share of the larger input's scale; an output whose scale is
+# below half of that ends the process.
+_ADDING_STEP = 2.0**-20
 
 
 def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:
@@ -41,6 +44,8 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
     Raises:
         ModelError: It is not what `kind` claims; nothing must be written then.
     """
+    model = tflite_file.unpack(content)
+    _must_not_add_up_to_nothing(name, model)
     try:
         backend = LiteRtBackend(name, content, 1)
     except ModelError as error:  # whose hint is for a file that came from elsewhere
@@ -49,8 +54,29 @@ def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Back
             "leave this kind out; the other kinds may be had",
         ) from error
     _verify_edges(name, backend, card, np.int8 if kind == "int8_io" else None)
-    must_have_types(name, tflite_file.unpack(content), kind, card)
+    must_have_types(name, model, kind, card)
     return backend
+
+
+def _must_not_add_up_to_nothing(name: str, model: Any) -> None:
+    """A sum that is zero for all pictures, as behind ReLUs that never open, can be run by no interpreter."""
+    tensors = model.subgraphs[0].tensors
+    for operator in model.subgraphs[0].operators:
+        if tflite_file.operator_name(model, operator) != "ADD":
+            continue
+        scales = [
+            tensors[index].quantization.scale for index in (*operator.inputs, *operator.outputs)
+        ]
+        if any(scale is None or not len(scale) for scale in scales):
+            continue  # in float
+        *added, total = (float(scale[0]) for scale in scales)
+        if total < 2 * max(added) * _ADDING_STEP:
+            raise ModelError(
+                f"{name} is refused: {tflite_file.operator_and_layer(model, operator)}, gives zero for all "
+                "pictures that calibrate, so that the network behind it sees nothing of them",
+                "it may be untrained, or was trained at too high a learning rate; or calibrate with pictures "
+                "as it was trained on",
+            )
 
 
 def verify_onnx(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:

@@ -256,3 +256,22 @@ def test_a_file_that_is_not_what_it_claims_is_never_written(made, tmp_path, monk
     with pytest.raises(UserError, match="would not be float16"):
         convert(config)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_adds_up_to_nothing_is_refused_and_does_not_end_the_process(
+    hemline, untrained, tmp_path
+):
+    """TensorFlow Lite aborts where a sum has no scale; so the test asks a process of its own."""
+    from hemline_convert._tensorflow import keras
+
+    layers = keras.layers
+    pixels = keras.Input((28, 28, 1))
+    both = [layers.Conv2D(4, 3, bias_initializer="ones", name=name)(pixels) for name in "ab"]
+    below_zero = layers.Add(name="sum")([layers.Rescaling(-1)(layers.ReLU()(x)) for x in both])
+    x = layers.GlobalAveragePooling2D()(layers.ReLU(name="dead")(below_zero))
+    model = untrained(keras.Model(pixels, layers.Dense(10)(x)))
+    out = tmp_path / "out"
+    result = hemline("convert", model, "--int8", "--data", "drawn", "--out", out)
+    assert result.returncode == 2
+    assert "gives zero for all pictures that calibrate" in result.stderr
+    assert not out.exists()
