@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hemline.errors import UserError
 from hemline_train import TrainingConfig, TrainingInterrupted, TrainingResult, resume, train
 from hemline_train._tensorflow import keras
 from hemline_train.fit_state import EpochLog, FitState
+from hemline_train.layer_kernels import require_bfloat16
 
 FILES = {
     "arguments.json",
@@ -282,6 +284,23 @@ def test_training_on_all_images_needs_a_test_split(shapes: Path, tmp_path: Path)
     with pytest.raises(UserError, match="no test split"):
         train(settings, silent)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_run_in_bfloat16_leaves_a_network_of_float32_and_is_told_in_the_card(
+    shapes: Path, tmp_path: Path
+) -> None:
+    try:
+        require_bfloat16()
+    except UserError as error:
+        pytest.skip(error.problem)
+    settings = {"arch": "resnet", "epochs": 1}
+    result = train(config(shapes, tmp_path, bfloat16=True, **settings), silent)
+    assert result.card.training["bfloat16"] is True
+    with zipfile.ZipFile(result.model_path) as file:
+        assert b"bfloat16" not in file.read("config.json")
+    other = train(config(shapes, tmp_path, **settings), silent)
+    assert "bfloat16" not in other.card.training
+    assert other.model_path.read_bytes() != result.model_path.read_bytes()
 
 
 def test_a_teacher_is_learnt_from_and_named_in_the_card(

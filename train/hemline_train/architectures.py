@@ -4,8 +4,8 @@ All layers are named, so that the second model of a process is the same file as 
 weights depend on Keras' global seed.
 
 For the size of a residual or dense network, what counts is a convolution's width times the pixels it is
-applied to: half the multiply-accumulates of `resnet` are spent where pictures still have 28×28 pixels, and
-two thirds of its parameters where they have 7×7.
+applied to: two fifths of the multiply-accumulates of `resnet` are spent where pictures still have 28×28
+pixels, by a tenth of its parameters.
 """
 
 from __future__ import annotations

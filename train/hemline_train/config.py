@@ -110,6 +110,11 @@ class Settings:
         return False
 
     @property
+    def in_bfloat16(self) -> bool:
+        """Whether convolutions are computed in bfloat16."""
+        return False
+
+    @property
     def photos(self) -> bool:
         """Whether the images of an epoch are made anew of photos."""
         return False
@@ -137,6 +142,7 @@ class TrainingConfig(Settings):
             an architecture for photos.
         nothing: Folders of pictures that show none of the classes, to be answered with `unknown`. Only
             with an architecture for photos.
+        bfloat16: Compute convolutions in bfloat16 (`hemline_train.layer_kernels`).
 
     Raises:
         UserError: A value is out of range.
@@ -148,6 +154,7 @@ class TrainingConfig(Settings):
     with_validation: bool = False
     backbone: str = ""
     nothing: tuple[str, ...] = ()
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         known = (self.architecture.name,) if self.architecture else tuple(RECIPES)
@@ -205,6 +212,7 @@ class TrainingConfig(Settings):
         with_validation: bool = False,
         backbone: str = "",
         nothing: Iterable[str | Path] = (),
+        bfloat16: bool = False,
     ) -> TrainingConfig:
         """The configuration that `arch` recommends, with changes.
 
@@ -235,6 +243,7 @@ class TrainingConfig(Settings):
             with_validation=with_validation,
             backbone=backbone,
             nothing=tuple(str(path) for path in nothing),
+            bfloat16=bfloat16,
         )
 
     @property
@@ -266,6 +275,11 @@ class TrainingConfig(Settings):
     def label_smoothing(self) -> float:
         """As the architecture asks for."""
         return self.recipe.label_smoothing
+
+    @property
+    def in_bfloat16(self) -> bool:
+        """See `bfloat16`."""
+        return self.bfloat16
 
     @property
     def photos(self) -> bool:

@@ -15,7 +15,9 @@ from hemline.errors import UserError
 from hemline_convert.float_tflite import pixels_to_logits
 from hemline_convert.keras_source import KerasSource, open_keras
 from hemline_train._tensorflow import tf
+from hemline_train.batch_norm_folding import without_batch_norm
 from hemline_train.images import TrainingImages
+from hemline_train.layer_kernels import compute_in_bfloat16
 
 Teacher = Callable[[Any], Any]  # from pixels to logits
 
@@ -23,13 +25,16 @@ TEACHER_SHARE = 0.9  # of the loss; the rest is that of the classes
 TEMPERATURE = 2.0
 
 
-def load_teachers(paths: Sequence[str], images: TrainingImages, spec: InputSpec) -> Teacher:
+def load_teachers(
+    paths: Sequence[str], images: TrainingImages, spec: InputSpec, bfloat16: bool = False
+) -> Teacher:
     """From float32 pixels of 0–255 to the logits of all teachers together: the mean of their chances.
 
     Args:
         paths: `.keras` files with cards, at least one.
         images: What the network is trained on.
         spec: Input of the network.
+        bfloat16: Whether their convolutions are computed in it.
 
     Raises:
         UserError: A file cannot be read, or has other classes or another input.
@@ -38,6 +43,11 @@ def load_teachers(paths: Sequence[str], images: TrainingImages, spec: InputSpec)
     sources = [open_keras(Path(path)) for path in paths]
     for path, source in zip(paths, sources, strict=True):
         _must_fit(path, source, images, spec)
+    # Folded, they answer the same in less time.
+    sources = [source.with_model(without_batch_norm(source.model)) for source in sources]
+    if bfloat16:
+        for source in sources:
+            compute_in_bfloat16(source.network.layers)
     teachers = [pixels_to_logits(source) for source in sources]
 
     def logits(pixels: Any) -> Any:
@@ -60,8 +70,9 @@ def _must_fit(
             f"{', '.join(images.labels)}",
             "give a teacher that was trained on the same classes, in the same order",
         )
-    if source.card.input != spec:
+    # How pictures become pixels may differ: a teacher is shown the pixels of the network.
+    if source.card.input.tensor_shape != spec.tensor_shape:
         raise UserError(
             f"the teacher {path} takes {source.card.input}, the network {spec}",
-            "give a teacher with the same input",
+            "give a teacher with an input of the same size and colours",
         )

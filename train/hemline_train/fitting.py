@@ -26,6 +26,7 @@ from hemline_train.distribution import Alone, Crew, from_chief
 from hemline_train.evaluation import Forward, score_logits
 from hemline_train.fit_state import Arrays, EpochLog, FitState, figures_of, log_of
 from hemline_train.images import EpochImages, Images, Prefetch
+from hemline_train.layer_kernels import training_kernels
 from hemline_train.losses import GroupLoss, distillation_loss, right_answers
 from hemline_train.optimization import (
     WeightAverage,
@@ -154,7 +155,12 @@ class Fitting:
             variable.assign(value)
         if self._average:
             self._average.restore(state.averaged)
-        with self._crew.shared_statistics(self.model.layers), self._crew.explaining_losses():
+        layers = self.model.layers
+        with (
+            training_kernels(layers, fused=self._crew.size == 1, bfloat16=self._config.in_bfloat16),
+            self._crew.shared_statistics(layers),
+            self._crew.explaining_losses(),
+        ):
             while not state.is_over(self._config):
                 state = self._epoch(state)
                 after_epoch(state)

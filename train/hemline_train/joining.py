@@ -12,6 +12,7 @@ from hemline_train.cluster import VARIABLE, cluster_from_environment
 from hemline_train.config import Settings
 from hemline_train.distribution import Crew, connect, must_agree
 from hemline_train.images import TrainingImages
+from hemline_train.layer_kernels import require_bfloat16
 from hemline_train.qat_config import QatConfig
 
 
@@ -23,8 +24,11 @@ def join(config: Settings, *, writes: bool) -> Crew:
         writes: Whether this process writes the run.
 
     Raises:
-        UserError: They cannot be joined, or another process is to write.
+        UserError: They cannot be joined, or another process is to write; or this processor cannot do what
+            the settings say.
     """
+    if config.in_bfloat16:
+        require_bfloat16()
     cluster = cluster_from_environment()
     if cluster and isinstance(config, QatConfig):
         raise UserError(

@@ -245,7 +245,9 @@ def _judged_by(config: Settings, images: TrainingImages) -> tuple[str, ...]:
 
 def _teacher(config: Settings, images: TrainingImages) -> Teacher | None:
     teachers = config.teachers if isinstance(config, TrainingConfig) else ()
-    return load_teachers(teachers, images, config.input) if teachers else None
+    if not teachers:
+        return None
+    return load_teachers(teachers, images, config.input, config.in_bfloat16)
 
 
 def _scores(network: Any, config: Settings, images: TrainingImages) -> Scores:

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hemline.errors import UserError
+from hemline_train._tensorflow import keras, tf
+from hemline_train.architectures import build_design
+from hemline_train.designs import ResidualDesign
+from hemline_train.layer_kernels import require_bfloat16, training_kernels
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1)).astype(np.float32)
+TARGETS = np.arange(16) % 3
+
+
+def network() -> Any:
+    keras.utils.set_random_seed(1)
+    return build_design(ResidualDesign(4, (4, 8), (1, 1)), (8, 8, 1), 3, "small")
+
+
+def gradients_and_statistics(model: Any) -> list[Any]:
+    with tf.GradientTape() as tape:
+        logits = model(PIXELS, training=True)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(TARGETS, logits)
+        loss = tf.reduce_mean(losses)
+    assert logits.dtype == tf.float32
+    gradients = tape.gradient(loss, model.trainable_variables)
+    return [np.asarray(array) for array in [*gradients, *model.non_trainable_variables]]
+
+
+def differences(one: list[Any], other: list[Any]) -> list[float]:
+    """Of each array, relative to its largest."""
+    return [
+        float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-3))
+        for a, b in zip(one, other, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def as_keras_has_it() -> list[Any]:
+    return gradients_and_statistics(network())
+
+
+def test_fused_batch_normalization_has_the_gradients_and_statistics_of_keras(
+    as_keras_has_it: list[Any],
+) -> None:
+    model = network()
+    with training_kernels(model.layers, fused=True):
+        fused = gradients_and_statistics(model)
+    assert max(differences(fused, as_keras_has_it)) < 1e-3
+
+
+def test_bfloat16_leaves_weights_gradients_and_statistics_float32_and_nearly_the_same(
+    as_keras_has_it: list[Any],
+) -> None:
+    model = network()
+    with training_kernels(model.layers, fused=True, bfloat16=True):
+        coarse = gradients_and_statistics(model)
+    assert {array.dtype for array in coarse} == {np.dtype(np.float32)}
+    assert 1e-4 < np.median(differences(coarse, as_keras_has_it)) < 0.1
+
+
+def test_afterwards_the_network_is_as_keras_has_it() -> None:
+    model, untouched = network(), network()
+    with training_kernels(model.layers, fused=True, bfloat16=True):
+        pass
+    assert model.get_config() == untouched.get_config()
+    np.testing.assert_array_equal(model(PIXELS), untouched(PIXELS))
+    own = gradients_and_statistics(model)
+    assert max(differences(own, gradients_and_statistics(untouched))) == 0
+
+
+def test_in_inference_the_kept_statistics_count() -> None:
+    model, untouched = network(), network()
+    with training_kernels(model.layers, fused=True):
+        np.testing.assert_array_equal(model(PIXELS), untouched(PIXELS))
+
+
+@pytest.mark.parametrize("change", [{"scale": False}, {"epsilon": 1e-7}, {"trainable": False}])
+def test_what_the_one_operation_cannot_do_is_left_to_keras(change: dict[str, Any]) -> None:
+    pixels = keras.Input((8, 8, 1))
+    model = keras.Model(pixels, keras.layers.BatchNormalization(**change)(pixels))
+    wanted = np.asarray(model(PIXELS, training=True))
+    with training_kernels(model.layers, fused=True):
+        np.testing.assert_array_equal(model(PIXELS, training=True), wanted)
+
+
+@pytest.mark.parametrize("told", ["flags : fpu avx2 avx512f\n", None])
+def test_a_processor_without_bfloat16_is_refused(tmp_path: Path, told: str | None) -> None:
+    if told:
+        (tmp_path / "cpuinfo").write_text(told)
+    with pytest.raises(UserError, match="does not multiply bfloat16"):
+        require_bfloat16(tmp_path / "cpuinfo")
+
+
+@pytest.mark.parametrize("flag", ["amx_bf16", "avx512_bf16"])
+def test_a_processor_with_bfloat16_is_taken(tmp_path: Path, flag: str) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags : fpu {flag} amx_tile\n")
+    require_bfloat16(tmp_path / "cpuinfo")
