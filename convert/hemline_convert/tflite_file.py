@@ -194,13 +194,17 @@ def described(content: bytes, card: ModelCard) -> bytes:
 def _shorten_names(graph: Any) -> None:
     """Of `LAYER_1/OPERATOR;LAYER_2/OPERATOR;…`, all that was fused, keep the first, which is what is told.
 
-    The names take as much room as a layer of a small network.
+    Where another tensor has that name, it is the first that is free: names stay different. What operators
+    give comes before biases, whose names begin alike. The names take as much room as a layer of a small
+    network.
     """
+    computed = [int(index) for operator in graph.operators for index in operator.outputs]
+    rest = sorted(set(range(len(graph.tensors))) - set(computed))
     taken = {(tensor.name or b"").decode() for tensor in graph.tensors}
-    for tensor in graph.tensors:
+    for tensor in (graph.tensors[index] for index in (*computed, *rest)):
         parts = (tensor.name or b"").decode().split(";")
-        short = next((part for part in parts if "/" in part), parts[0])
-        if short not in taken:  # names stay different
+        short = next((part for part in parts if "/" in part and part not in taken), "")
+        if short:
             taken.add(short)
             tensor.name = short.encode()
 

@@ -64,10 +64,9 @@ def _must_not_add_up_to_nothing(name: str, model: Any) -> None:
     for operator in model.subgraphs[0].operators:
         if tflite_file.operator_name(model, operator) != "ADD":
             continue
-        scales = [
-            tensors[index].quantization.scale for index in (*operator.inputs, *operator.outputs)
-        ]
-        if any(scale is None or not len(scale) for scale in scales):
+        found = [tensors[index].quantization for index in (*operator.inputs, *operator.outputs)]
+        scales = [each.scale for each in found if each is not None and each.scale is not None]
+        if len(scales) < len(found) or not all(map(len, scales)):
             continue  # in float
         *added, total = (float(scale[0]) for scale in scales)
         if total < 2 * max(added) * _ADDING_STEP:

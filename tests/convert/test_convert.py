@@ -156,16 +156,14 @@ def test_the_int8_file_of_the_paper_network_is_at_most_115_kilobytes(made):
 
 
 def test_tensors_are_named_by_their_first_layer_where_that_tells_them_apart(made):
-    names = [
-        tensor.name.decode()
-        for tensor in tflite_file.unpack((made.out / "paper_int8.tflite").read_bytes())
-        .subgraphs[0]
-        .tensors
-    ]
+    graph = tflite_file.unpack((made.out / "paper_int8.tflite").read_bytes()).subgraphs[0]
+    names = [tensor.name.decode() for tensor in graph.tensors]
     assert len(set(names)) == len(names)
     for name in names:  # the whole one stays where the short one is taken
         assert ";" not in name or any(part in names for part in name.split(";"))
-    assert "convolution_2_1/Relu" in names
+    computed = [names[operator.outputs[0]] for operator in graph.operators]
+    assert "convolution_2_1/Relu" in computed
+    assert not any(";" in name for name in computed)
 
 
 def test_zero_points_of_as_many_channels_are_held_once(made):

@@ -113,7 +113,7 @@ def test_the_page_on_training_tells_the_size_of_each_architecture() -> None:
     told = {
         arch: (parameters, macs)
         for archs, parameters, macs in rows
-        for arch in re.findall(r"`(\w+)`", archs)
+        for arch in re.findall(r"`([\w-]+)`", archs)
     }
     assert set(told) == set(RECIPES)
     for arch, figures in told.items():

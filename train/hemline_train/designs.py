@@ -84,6 +84,9 @@ _WITHIN_THE_PAPERS_SIZE = ResidualDesign(16, (16, 32, 44), (2, 3, 1))
 DESIGNS: dict[str, Design] = {
     "resnet": _WITHIN_THE_PAPERS_SIZE,
     "compact": _WITHIN_THE_PAPERS_SIZE,
+    "resnet-10kb": ResidualDesign(6, (6, 8), (1, 1)),
+    "resnet-25kb": ResidualDesign(8, (8, 16, 20), (2, 1, 1)),
+    "resnet-50kb": ResidualDesign(16, (16, 24, 32), (2, 1, 1)),
     "densenet": DenseDesign(16, 10, 3, (3, 7, 8)),
     "wardrobe": ResidualDesign(16, (16, 32, 64, 104), (1, 2, 1, 1), stem_stride=2),
     "teacher": ResidualDesign(32, (32, 64, 128), (1, 2, 2)),

@@ -143,6 +143,14 @@ _RESIDUAL = Recipe(
     batch_size=128,
 )
 
+# Of networks so small that they learn too little rather than by heart.
+_SMALL = replace(
+    _RESIDUAL,
+    augmentation=Augmentation(flip=True, max_shift_px=1),
+    optimization=replace(_LONG, weight_decay=1e-4),
+    label_smoothing=0.0,
+)
+
 RECIPES = {
     "initial": Recipe(
         "the paper's network with no measure against overfitting",
@@ -163,6 +171,9 @@ RECIPES = {
         patience=8,
     ),
     "resnet": _RESIDUAL,
+    "resnet-10kb": replace(_SMALL, summary="one whose int8 file has at most 10 kB"),
+    "resnet-25kb": replace(_SMALL, summary="at most 25 kB"),
+    "resnet-50kb": replace(_SMALL, summary="at most 50 kB"),
     "densenet": replace(_RESIDUAL, summary="a densely connected network with bottlenecks"),
     "compact": replace(
         _RESIDUAL,
