@@ -169,8 +169,13 @@ def decode_for(content: bytes, name: str, spec: InputSpec) -> tuple[Frame, tuple
     return frame, (frame.shape[1], frame.shape[0])
 
 
-def read_cutout(path: str | os.PathLike[str]) -> Frame:
-    """Read a picture file as `read_image` does, but keep what is transparent.
+def decode_image(content: bytes, name: str) -> Frame:
+    """Decode the content of a picture file; `name` is for messages. Otherwise as `read_image`."""
+    return _on_white(decode_cutout(content, name))
+
+
+def decode_cutout(content: bytes, name: str) -> Frame:
+    """Decode the content of a picture file, but keep what is transparent.
 
     Returns:
         uint8, (H, W, 3), BGR, or (H, W, 4), BGRA, of a file with an alpha channel.
@@ -178,16 +183,6 @@ def read_cutout(path: str | os.PathLike[str]) -> Frame:
     Raises:
         ImageError: As `read_image`.
     """
-    name = os.fspath(path)
-    return _decode(read_content(name), name)
-
-
-def decode_image(content: bytes, name: str) -> Frame:
-    """Decode the content of a picture file; `name` is for messages. Otherwise as `read_image`."""
-    return _on_white(_decode(content, name))
-
-
-def _decode(content: bytes, name: str) -> Frame:
     if not content:
         raise ImageError(f"{name} is empty (0 bytes)", "copy the picture again")
     _refuse_cut_off(content, name)

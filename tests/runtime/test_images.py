@@ -15,10 +15,10 @@ from PIL import Image, ImageOps
 from hemline.card import InputSpec
 from hemline.errors import ImageError
 from hemline.images import (
+    decode_cutout,
     decode_for,
     decode_image,
     preprocess_content,
-    read_cutout,
     read_image,
 )
 from hemline.preprocess import Preprocessor
@@ -175,16 +175,15 @@ def test_one_bit_becomes_black_and_white(form):
     assert (frame[:, 8:] == 255).all()
 
 
-def test_a_cutout_keeps_its_alpha_and_its_colours(tmp_path):
-    path = tmp_path / "cut.png"
-    path.write_bytes(encoded(four_colors(True), "PNG"))
-    cutout = read_cutout(path)
+def test_a_cutout_keeps_its_alpha_and_its_colours():
+    content = encoded(four_colors(True), "PNG")
+    cutout = decode_cutout(content, "cut.png")
     assert cutout.shape[2] == 4
     assert set(np.unique(cutout[:, :, 3]).tolist()) == {0, 255}
     shown = cutout[:, :, 3] == 255
-    assert np.array_equal(cutout[shown][:, :3], read_image(path)[shown])
-    path.write_bytes(encoded(four_colors(), "PNG"))
-    assert np.array_equal(read_cutout(path), read_image(path))
+    assert np.array_equal(cutout[shown][:, :3], decode_image(content, "cut.png")[shown])
+    opaque = encoded(four_colors(), "PNG")
+    assert np.array_equal(decode_cutout(opaque, "a.png"), decode_image(opaque, "a.png"))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

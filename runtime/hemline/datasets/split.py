@@ -123,21 +123,30 @@ class Split(ABC):
             except ImageError as error:  # go on, so that all of them are told at once
                 unusable.append(error)
         if unusable:
-            raise self._unusable(unusable, len(chosen)) from unusable[0]
+            raise unusable_pictures(unusable, len(chosen), f"the {self.name} split") from unusable[
+                0
+            ]
         return tensors
 
-    def _unusable(self, errors: list[ImageError], of: int) -> DataError:
-        if len(errors) == 1:
-            problem = f"a picture of the {self.name} split is unusable: {errors[0].problem}"
-            return DataError(problem, errors[0].hint or "mend or remove it, then start again")
-        named = [error.problem for error in errors[:_MOST_NAMED]]
-        if len(errors) > len(named):
-            named.append(f"and {len(errors) - len(named)} more")
-        return DataError(
-            f"{len(errors)} of {of} pictures of the {self.name} split are unusable: "
-            + "; ".join(named),
-            "mend or remove them, then start again",
-        )
+
+def unusable_pictures(errors: Sequence[ImageError], of: int, what: str) -> DataError:
+    """One error for pictures that cannot be read.
+
+    Args:
+        errors: At least one; the first ones are named.
+        of: So many were to be read.
+        what: Where they are, such as `the train split`.
+    """
+    if len(errors) == 1:
+        problem = f"a picture of {what} is unusable: {errors[0].problem}"
+        return DataError(problem, errors[0].hint or "mend or remove it, then start again")
+    named = [error.problem for error in errors[:_MOST_NAMED]]
+    if len(errors) > len(named):
+        named.append(f"and {len(errors) - len(named)} more")
+    return DataError(
+        f"{len(errors)} of {of} pictures of {what} are unusable: " + "; ".join(named),
+        "mend or remove them, then start again",
+    )
 
 
 @dataclass(frozen=True)

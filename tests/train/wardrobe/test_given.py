@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from hemline.errors import DataError, ImageError
+from hemline.errors import DataError
 from hemline_train.wardrobe.backdrops import Backdrops
 from hemline_train.wardrobe.given import GivenPictures, read_given
 from hemline_train.wardrobe.nothing import GIVEN, TRAINED, NothingFrames
@@ -48,6 +49,14 @@ def test_what_is_read_depends_on_neither_threads_nor_names(folder: Path, tmp_pat
     renamed, _ = read_given([str(tmp_path)], 128)
     above = {picture.tobytes() for picture in one.pictures}
     assert {picture.tobytes() for picture in renamed.pictures} <= above
+
+
+def test_all_pictures_that_cannot_be_read_are_told_at_once(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "given")
+    for name in ("a.png", "b.jpg"):
+        (tmp_path / "given" / name).write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"2 of 62 pictures of --nothing .*a\.png.*b\.jpg"):
+        read_given([str(tmp_path / "given")], 128)
 
 
 def test_a_single_picture_is_trained_on(tmp_path: Path) -> None:
@@ -110,5 +119,5 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_broken_picture_is_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    with pytest.raises(ImageError, match=r"broken\.png"):
+    with pytest.raises(DataError, match=r"broken\.png"):
         read_given([str(tmp_path)], 128)

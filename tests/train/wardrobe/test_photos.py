@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hemline.datasets import open_dataset
+from hemline.errors import DataError
 from hemline_train.wardrobe.foreground import bounds, garment_mask, without_garment
 from hemline_train.wardrobe.photos import Photos, choosing_split, read_photos
 
@@ -58,6 +59,20 @@ def test_photos_are_shrunk_and_keep_order_and_aspect(tmp_path: Path, threads: in
         (100, 75, 3) if split.frame(i).shape[0] == 200 else (60, 90, 3) for i in range(2)
     ]
     assert photos.sources == tuple(split.source(i) for i in range(len(split)))
+
+
+def test_all_photos_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
+    for split_name in ("train", "validation"):
+        for name in ("dress/a.png", "dress/b.png", "hat/c.png"):
+            path = tmp_path / split_name / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.full((20, 20, 3), 9 * len(split_name) + ord(path.stem), np.uint8)
+            cv2.imwrite(str(path), pixels)
+    split = open_dataset(tmp_path).split("train")
+    for name in ("dress/b.png", "hat/c.png"):
+        (tmp_path / "train" / name).write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"2 of 3 pictures of the train split .*b\.png.*c\.png"):
+        read_photos(split, split.targets, 100, 2)
 
 
 def test_every_class_is_chosen_from_and_nothing_is_on_both_sides(photos: Photos) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from hemline._opencv import cv2
-from hemline.errors import DataError
-from hemline.images import read_cutout
+from hemline.datasets.split import unusable_pictures
+from hemline.errors import DataError, ImageError
+from hemline.images import decode_cutout, read_content
 from hemline.sources.listing import expand
 from hemline_train.wardrobe.backdrops import Backdrops
 from hemline_train.wardrobe.cutouts import laid
@@ -73,8 +74,7 @@ def read_given(
         are none.
 
     Raises:
-        DataError: A folder is not there, or has no picture.
-        ImageError: A picture cannot be read.
+        DataError: A folder is not there, or has no picture, or pictures that cannot be read.
     """
     for folder in folders:
         if not Path(folder).is_dir():
@@ -86,7 +86,11 @@ def read_given(
             raise DataError(source.problem, "put pictures without garments there")
         names.append(source.name)
     with ThreadPoolExecutor(threads) as pool:
-        read = list(pool.map(lambda name: _read(name, long_side), names))
+        found = list(pool.map(lambda name: _read(name, long_side), names))
+    unusable = [each for each in found if isinstance(each, ImageError)]
+    if unusable:
+        raise unusable_pictures(unusable, len(found), "--nothing") from unusable[0]
+    read = [each for each in found if not isinstance(each, ImageError)]
     kept = [int.from_bytes(digest[:4]) % _HELD_OUT_OF == 0 for _, digest in read]
     if all(kept):
         kept = [False] * len(kept)
@@ -95,9 +99,13 @@ def read_given(
     return GivenPictures(trained), GivenPictures(judged) if judged else None
 
 
-def _read(name: str, long_side: int) -> tuple[Picture, bytes]:
-    picture = read_cutout(name)
+def _read(name: str, long_side: int) -> tuple[Picture, bytes] | ImageError:
+    """A picture and the hash of its file, or why there is none."""
+    try:
+        content = read_content(name)
+        picture = decode_cutout(content, name)
+    except ImageError as error:
+        return error
     if picture.shape[2] == 4 and int(picture[:, :, 3].min()) >= _OPAQUE:
         picture = picture[:, :, :3]
-    picture = shrunk(picture, long_side)
-    return picture, hashlib.sha256(Path(name).read_bytes()).digest()
+    return shrunk(picture, long_side), hashlib.sha256(content).digest()

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from hemline._opencv import cv2
 from hemline.datasets import Split
+from hemline.datasets.split import unusable_pictures
+from hemline.errors import ImageError
 from hemline.progress import progress
 from hemline_train.wardrobe.foreground import Picture, garment_mask
 
@@ -67,16 +69,23 @@ def read_photos(
         with_masks: Whether it is told where the garment is, which takes most of the time.
 
     Raises:
-        ImageError: A picture file cannot be read.
+        DataError: Picture files cannot be read.
     """
 
-    def read(i: int) -> tuple[Picture, Picture | None]:
-        picture = shrunk(split.frame(i), long_side)
+    def read(i: int) -> tuple[Picture, Picture | None] | ImageError:
+        try:
+            picture = shrunk(split.frame(i), long_side)
+        except ImageError as error:
+            return error
         return picture, garment_mask(picture) if with_masks else None
 
     with ThreadPoolExecutor(threads) as pool:
         rows = range(len(split))
-        done = list(progress(pool.map(read, rows), "reading photos", total=len(split)))
+        found = list(progress(pool.map(read, rows), "reading photos", total=len(split)))
+    unusable = [each for each in found if isinstance(each, ImageError)]
+    if unusable:
+        raise unusable_pictures(unusable, len(found), f"the {split.name} split") from unusable[0]
+    done = [each for each in found if not isinstance(each, ImageError)]
     sources = tuple(split.source(i) for i in rows)
     return Photos(tuple(p for p, _ in done), groups, tuple(m for _, m in done), sources)
 

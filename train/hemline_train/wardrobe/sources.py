@@ -75,8 +75,7 @@ def read_sources(
         threads: Photos that are worked on at the same time; the outcome does not depend on it.
 
     Raises:
-        DataError: A data set is not there, or has other classes.
-        ImageError: A picture file cannot be read.
+        DataError: A data set is not there, has other classes, or pictures that cannot be read.
     """
     shown = open_dataset(photos).split("train")
     groups = groups_of(shown.labels, shown.targets, GARMENT_PHOTOS_GROUPS)

@@ -79,8 +79,7 @@ def load_photo_images(
 
     Raises:
         DataError: See `hemline_train.images.load_images`; and for `wardrobe`, that a data set has other
-            classes.
-        ImageError: A picture cannot be read.
+            classes. Or pictures cannot be read.
     """
     threads = os.cpu_count() or 1
     given, judged = None, None
