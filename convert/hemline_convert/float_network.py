@@ -79,10 +79,6 @@ class FloatNetwork:
         indices = [i for layer in self.layers for i in (layer.weights, layer.bias) if i is not None]
         return {index: self.constant(index) for index in indices}
 
-    def tensor_name(self, index: int) -> str:
-        """The name of a tensor."""
-        return str(self.graph.tensors[index].name.decode())
-
     def with_constants(self, constants: Mapping[int, Array]) -> bytes:
         """The bytes of the network with other values for some constants, by tensor index."""
         model = tflite_file.unpack(self.content)

@@ -66,16 +66,17 @@ def activation_steps(network: FloatNetwork, quantized: bytes) -> dict[int, Steps
     """
     model = tflite_file.unpack(quantized)
     graph = model.subgraphs[0]
-    by_name = {(tensor.name or b"").decode(): tensor for tensor in graph.tensors}
+    names = tflite_file.short_names(network.graph)  # as a finished file has them
+    by_name = dict(zip(tflite_file.short_names(graph), graph.tensors, strict=True))
     last = graph.operators[-1]
     if (
         tflite_file.operator_name(model, last) == "DEQUANTIZE"
     ):  # its name is that of the file's output
-        by_name[network.tensor_name(network.graph.outputs[0])] = graph.tensors[last.inputs[0]]
+        by_name[names[network.graph.outputs[0]]] = graph.tensors[last.inputs[0]]
     found = {}
     for operator in network.graph.operators:
         for index in map(int, operator.outputs):
-            tensor = by_name.get(network.tensor_name(index))
+            tensor = by_name.get(names[index])
             if tensor is None or tflite_file.dtype_of(tensor) != np.int8:
                 continue
             quantization = tensor.quantization

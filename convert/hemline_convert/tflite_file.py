@@ -170,7 +170,9 @@ def described(content: bytes, card: ModelCard) -> bytes:
     """The model with names for its edges, metadata for other clients, labels, and the card."""
     model = unpack(content)
     graph = model.subgraphs[0]
-    _shorten_names(graph)
+    # The whole names take as much room as a layer of a small network.
+    for tensor, short in zip(graph.tensors, short_names(graph), strict=True):
+        tensor.name = short.encode()
     graph.tensors[graph.inputs[0]].name = INPUT_NAME.encode()
     graph.tensors[graph.outputs[0]].name = card.output.encode()
     model.description = f"{card.name}, made by hemline".encode()
@@ -191,22 +193,26 @@ def described(content: bytes, card: ModelCard) -> bytes:
     return packed + _archive(card.replace(network_sha256=checksum))
 
 
-def _shorten_names(graph: Any) -> None:
-    """Of `LAYER_1/OPERATOR;LAYER_2/OPERATOR;…`, all that was fused, keep the first, which is what is told.
+def short_names(graph: Any) -> list[str]:
+    """Of `LAYER_1/OPERATOR;LAYER_2/OPERATOR;…`, all that was fused, the first, which is what is told.
 
-    Where another tensor has that name, it is the first that is free: names stay different. What operators
-    give comes before biases, whose names begin alike. The names take as much room as a layer of a small
-    network.
+    Names stay different, and short ones the same. What operators give comes before biases, whose names begin
+    alike.
+
+    Returns:
+        By the index of the tensor.
     """
+    names = [(tensor.name or b"").decode() for tensor in graph.tensors]
     computed = [int(index) for operator in graph.operators for index in operator.outputs]
-    rest = sorted(set(range(len(graph.tensors))) - set(computed))
-    taken = {(tensor.name or b"").decode() for tensor in graph.tensors}
-    for tensor in (graph.tensors[index] for index in (*computed, *rest)):
-        parts = (tensor.name or b"").decode().split(";")
+    rest = sorted(set(range(len(names))) - set(computed))
+    taken = set(names)
+    for index in (*computed, *rest):
+        parts = names[index].split(";")
         short = next((part for part in parts if "/" in part and part not in taken), "")
         if short:
             taken.add(short)
-            tensor.name = short.encode()
+            names[index] = short
+    return names
 
 
 def _signature(graph: Any, output_name: str) -> Any:
