@@ -16,9 +16,10 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1)).astype(np.floa
 TARGETS = np.arange(16) % 3
 
 
-def network() -> Any:
+def network(width: int = 16) -> Any:
     keras.utils.set_random_seed(1)
-    return build_design(ResidualDesign(4, (4, 8), (1, 1)), (8, 8, 1), 3, "small")
+    design = ResidualDesign(width, (width, 2 * width), (1, 1))
+    return build_design(design, (8, 8, 1), 3, "small")
 
 
 def gradients_and_statistics(model: Any) -> list[Any]:
@@ -61,6 +62,13 @@ def test_bfloat16_leaves_weights_gradients_and_statistics_float32_and_nearly_the
         coarse = gradients_and_statistics(model)
     assert {array.dtype for array in coarse} == {np.dtype(np.float32)}
     assert 1e-4 < np.median(differences(coarse, as_keras_has_it)) < 0.1
+
+
+def test_a_network_too_narrow_for_bfloat16_stays_float32() -> None:
+    with training_kernels((model := network(8)).layers, fused=True):
+        fused = gradients_and_statistics(model)
+    with training_kernels((model := network(8)).layers, fused=True, bfloat16=True):
+        assert max(differences(gradients_and_statistics(model), fused)) == 0
 
 
 def test_afterwards_the_network_is_as_keras_has_it() -> None:

@@ -30,6 +30,8 @@ _IN_BFLOAT16 = (
     _LAYERS.MaxPooling2D,
 )
 _LEAST_EPSILON = 1.001e-5  # what the operation takes
+# Convolutions to fewer channels take longer in bfloat16 than in float32: AMX works on sixteen at once.
+_LEAST_CHANNELS = 16
 _PROCESSOR = Path("/proc/cpuinfo")
 
 
@@ -44,8 +46,8 @@ def training_kernels(
     Args:
         layers: Of a network; of other kinds than it knows, none is changed.
         fused: Batch normalization in training is one operation. Not for statistics over several processes.
-        bfloat16: Convolutions and what is between them take and give bfloat16; weights, their gradients and
-            the statistics of batch normalization stay float32.
+        bfloat16: Convolutions and what is between them take and give bfloat16, in a network where that is
+            quicker; weights, their gradients and the statistics of batch normalization stay float32.
     """
     policies = [(layer, layer.dtype_policy) for layer in layers]
     own = [layer for layer in layers if fused and _can_be_fused(layer)]
@@ -63,7 +65,10 @@ def training_kernels(
 
 
 def compute_in_bfloat16(layers: Sequence[Any]) -> None:
-    """Have layers compute as `training_kernels` says, for good."""
+    """Have layers of a network compute as `training_kernels` says, for good."""
+    channels = [layer.filters for layer in layers if isinstance(layer, _LAYERS.Conv2D)]
+    if not channels or min(channels) < _LEAST_CHANNELS:
+        return
     for layer in layers:
         if isinstance(layer, _IN_BFLOAT16):
             layer.dtype_policy = _BFLOAT16
