@@ -96,6 +96,24 @@ def test_what_the_one_operation_cannot_do_is_left_to_keras(change: dict[str, Any
         np.testing.assert_array_equal(model(PIXELS, training=True), wanted)
 
 
+@pytest.mark.parametrize("size", [14, 15])
+def test_a_convolution_of_one_pixel_with_strides_has_the_right_gradient(size: int) -> None:
+    """That of oneDNN on processors with AVX-512 has not, and ends the process."""
+    random = np.random.default_rng(2)
+    images = random.normal(size=(25, size, size, 6)).astype(np.float32)
+    pixels = keras.Input(images.shape[1:])
+    model = keras.Model(pixels, keras.layers.Conv2D(8, 1, strides=2, padding="same")(pixels))
+    wanted = random.normal(size=(25, (size + 1) // 2, (size + 1) // 2, 8)).astype(np.float32)
+    with training_kernels(model.layers), tf.GradientTape() as tape:
+        outputs = model(images, training=True)
+        loss = tf.reduce_sum(outputs * wanted)
+    kernel, bias = tape.gradient(loss, model.trainable_variables)
+    right = np.einsum("nhwi,nhwo->io", images[:, ::2, ::2], wanted)
+    np.testing.assert_allclose(kernel[0, 0], right, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(bias, wanted.sum((0, 1, 2)), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(outputs, model(images), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("told", ["flags : fpu avx2 avx512f\n", None])
 def test_a_processor_without_bfloat16_is_refused(tmp_path: Path, told: str | None) -> None:
     if told:

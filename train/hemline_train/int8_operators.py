@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from hemline.errors import ModelError
 from hemline_train._tensorflow import tf
+from hemline_train.layer_kernels import picked
 
 _PADDING = {schema.Padding.SAME: "SAME", schema.Padding.VALID: "VALID"}
 _ACTIVATION: dict[int, Callable[[Any], Any]] = {
@@ -62,6 +63,8 @@ def _convolution(options: Any, x: Any, filters: Any, bias: Any = 0.0) -> Any:
     kernel = tf.transpose(filters, (1, 2, 3, 0))
     strides = (options.strideH, options.strideW)
     dilations = (options.dilationHFactor, options.dilationWFactor)
+    if filters.shape[1:3] == (1, 1):  # oneDNN would write past its memory: see `picked`
+        x, strides = picked(x, strides), (1, 1)
     return tf.nn.conv2d(x, kernel, strides, _PADDING[options.padding], dilations=dilations) + bias
 
 

@@ -27,9 +27,14 @@ def join(config: Settings, *, writes: bool) -> Crew:
         UserError: They cannot be joined, or another process is to write; or this processor cannot do what
             the settings say.
     """
+    cluster = cluster_from_environment()
     if config.in_bfloat16:
         require_bfloat16()
-    cluster = cluster_from_environment()
+        if cluster:
+            raise UserError(
+                f"--bfloat16 is for one process, and {VARIABLE} names several",
+                f"leave it out, or unset {VARIABLE}",
+            )
     if cluster and isinstance(config, QatConfig):
         raise UserError(
             f"quantization-aware training is for one process, and {VARIABLE} names several",

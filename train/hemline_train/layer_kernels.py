@@ -3,6 +3,11 @@
 Keras makes batch normalization of a dozen operations over all pixels, which on processors take longer than
 the convolutions between them; TensorFlow has one operation for it. And processors with AMX multiply bfloat16
 numbers (8 bits for the fraction, in place of 24) several times as fast as float32.
+
+One thing is done otherwise for safety: oneDNN, which TensorFlow takes by itself on processors with AVX-512,
+writes past its memory when it goes back through a convolution of 1×1 with strides and fewer than 16 channels
+(uxlfoundation/oneDNN, issue 6035): wrong gradients, or a process that is gone. So the pixels that strides reach
+are picked before (`picked`).
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ _PROCESSOR = Path("/proc/cpuinfo")
 def training_kernels(
     layers: Sequence[Any], *, fused: bool = False, bfloat16: bool = False
 ) -> Iterator[None]:
-    """While it lasts, layers compute faster.
+    """While it lasts, layers compute faster, and convolutions of 1×1 with strides safely.
 
     What was traced inside (`tf.function`) stays so; what is traced behind is as Keras has it.
 
@@ -50,15 +55,16 @@ def training_kernels(
             quicker; weights, their gradients and the statistics of batch normalization stay float32.
     """
     policies = [(layer, layer.dtype_policy) for layer in layers]
-    own = [layer for layer in layers if fused and _can_be_fused(layer)]
+    calls = {layer: _fused_call(layer) for layer in layers if fused and _can_be_fused(layer)}
+    calls |= {layer: _picking_call(layer) for layer in layers if _picks_pixels(layer)}
     try:
-        for layer in own:
-            layer.call = _fused_call(layer)
+        for layer, call in calls.items():
+            layer.call = call
         if bfloat16:
             compute_in_bfloat16(layers)
         yield
     finally:
-        for layer in own:
+        for layer in calls:
             del layer.call  # the class's own is found again
         for layer, policy in policies:
             layer.dtype_policy = policy
@@ -105,6 +111,36 @@ def _can_be_fused(layer: Any) -> bool:
         and layer.trainable
         and layer.epsilon >= _LEAST_EPSILON
     )
+
+
+def picked(pixels: Any, strides: Sequence[int]) -> Any:
+    """The pixels that a convolution of 1×1 looks at.
+
+    Args:
+        pixels: (N, H, W, C).
+        strides: Vertical and horizontal.
+    """
+    rows, columns = strides
+    return pixels[:, ::rows, ::columns]
+
+
+def _picks_pixels(layer: Any) -> bool:
+    return (
+        type(layer) is _LAYERS.Conv2D
+        and layer.kernel_size == (1, 1)
+        and max(layer.strides) > 1
+        and layer.data_format == "channels_last"
+    )
+
+
+def _picking_call(layer: Any) -> Any:
+    def call(inputs: Any) -> Any:
+        outputs = keras.ops.conv(picked(inputs, layer.strides), layer.kernel, padding="valid")
+        if layer.use_bias:
+            outputs += layer.bias
+        return layer.activation(outputs)
+
+    return call
 
 
 def _fused_call(layer: Any) -> Any:
