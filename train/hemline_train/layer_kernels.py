@@ -6,8 +6,8 @@ numbers (8 bits for the fraction, in place of 24) several times as fast as float
 
 One thing is done otherwise for safety: oneDNN, which TensorFlow takes by itself on processors with AVX-512,
 writes past its memory when it goes back through a convolution of 1×1 with strides and fewer than 16 channels
-(uxlfoundation/oneDNN, issue 6035): wrong gradients, or a process that is gone. So the pixels that strides reach
-are picked before (`picked`).
+(uxlfoundation/oneDNN, issue 6035): wrong gradients, or a process that is gone. So the pixels that strides
+lead to are picked before.
 """
 
 from __future__ import annotations
