@@ -29,8 +29,8 @@ ifeq ($(MODEL),wardrobe)
 	$(BIN)/hemline convert wardrobe --int8 --data wardrobe --golden-data dist/drawn-photos \
 		--no-report --out runtime/hemline/models
 else
-	$(BIN)/hemline convert $(MODEL) --int8 --data fashion-mnist --golden-data drawn --no-report \
-		--out runtime/hemline/models
+	$(BIN)/hemline convert $(MODEL) --int8 --data $(if $(filter compact,$(MODEL)),wardrobe,fashion-mnist) \
+		--golden-data drawn --no-report --out runtime/hemline/models
 endif
 
 constraints: $(VENV)/.dev ## pin anew what is tested

@@ -14,6 +14,7 @@ from pathlib import Path
 from hemline import atomic
 from hemline.card import ModelCard
 from hemline.datasets import Dataset, open_dataset
+from hemline.datasets.wardrobe import wardrobe_for
 from hemline.errors import UserError
 from hemline.parity.compare import DEFAULT_GATE
 from hemline.parity.golden import PACK_SUFFIX, GoldenPack
@@ -133,7 +134,9 @@ def convert(config: ConversionConfig) -> Conversion:
             name claims. Nothing is written then, but for files that were complete already.
     """
     source = open_keras(config.model, config.stated)
-    dataset = open_dataset(config.data) if config.data is not None else None
+    dataset = None
+    if config.data is not None:
+        dataset = wardrobe_for(source.card.labels, open_dataset(config.data))
     golden, notes = make_golden_pack(
         source,
         dataset if config.golden_data is None else open_dataset(config.golden_data),

@@ -24,6 +24,7 @@ from hemline.card import ModelCard
 from hemline.errors import UserError
 from hemline_train import TrainingConfig, TrainingInterrupted, TrainingResult, resume, train
 from hemline_train._tensorflow import keras
+from hemline_train.command import outcome
 from hemline_train.fit_state import EpochLog, FitState
 from hemline_train.layer_kernels import require_bfloat16
 
@@ -272,6 +273,7 @@ def test_the_validation_images_are_trained_on_where_asked_for_and_then_judge_not
     assert set(result.scores) == {"train", "test"}
     assert result.card.training["trained_with_validation"] is True
     assert log_without_seconds(result.folder)[1][3:5] == ["", ""]
+    assert "epoch 1, the last" in outcome(result)  # nothing tells which is the best
     without = train(config(shapes, tmp_path, arch="initial", epochs=1), silent)
     assert "trained_with_validation" not in without.card.training
     assert without.model_path.read_bytes() != result.model_path.read_bytes()

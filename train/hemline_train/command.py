@@ -166,7 +166,8 @@ def outcome(result: TrainingResult) -> str:
     else:
         lines += _rows("", result.scores, wide)
     kept = result.card.training["kept_epoch"]
-    which = f"with the {BEST_BY_TEXT[result.best_by]}" if kept == result.best_epoch else "the last"
+    is_best = kept == result.best_epoch and "validation" in result.scores
+    which = f"with the {BEST_BY_TEXT[result.best_by]}" if is_best else "the last"
     return "\n".join(
         [
             *lines,

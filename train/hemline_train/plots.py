@@ -28,7 +28,7 @@ def draw_curves(
     Args:
         path: The `.png` file.
         log: At least one epoch.
-        best_epoch: It is marked.
+        best_epoch: It is marked, where there is a validation to tell.
         best_by: What makes it the best.
         title: Stands above both panels.
 
@@ -62,12 +62,12 @@ def draw_curves(
                 ms=4,
                 label="validation, after it",
             )
-        axes.axvline(
-            best_epoch,
-            color=_MARK,
-            linestyle=":",
-            label=f"{BEST_BY_TEXT[best_by]}: epoch {best_epoch}",
-        )
+            axes.axvline(
+                best_epoch,
+                color=_MARK,
+                linestyle=":",
+                label=f"{BEST_BY_TEXT[best_by]}: epoch {best_epoch}",
+            )
         axes.set(
             xlabel="epoch", ylabel=name if name == "accuracy" else "loss (cross-entropy, nats)"
         )

@@ -277,7 +277,9 @@ def _finish(
     parameters = subject.model.count_params()
     card = make_card(config, images, state, parameters, scores, int8_scores, ranges)
     if images.nothing:
-        card, int8_scores = fit_judgement(subject.model, card, images, _judged_by(config, images))
+        unseen = {name: images.splits[name] for name in scores}
+        judged = replace(images, splits=unseen)
+        card, int8_scores = fit_judgement(subject.model, card, judged, _judged_by(config, images))
         figures = {name: score.summary() for name, score in int8_scores.items()}
         card = card.replace(training={**card.training, "int8_metrics": figures})
     result = TrainingResult(

@@ -64,11 +64,17 @@ class JoinedSplit(Split):
 
     def subset(self, indices: Sequence[int] | NDArray[np.int64], name: str | None = None) -> Split:
         """See `Split`."""
-        chosen = np.asarray(indices, np.int64)
-        places = [self._place(int(i)) for i in chosen]
+        chosen = np.arange(len(self))[np.asarray(indices, np.int64)]
+        part_of = np.searchsorted(self._ends, chosen, "right")
+        starts = self._ends - [len(part) for part in self._parts]
+        runs = np.split(np.arange(len(chosen)), np.flatnonzero(np.diff(part_of)) + 1)
         return JoinedSplit(
             name or self.name,
             self.labels,
             [self.targets[chosen]],
-            [part.subset([row]) for part, row in places],
+            [
+                self._parts[part_of[run[0]]].subset(chosen[run] - starts[part_of[run[0]]])
+                for run in runs
+                if len(run)
+            ],
         )

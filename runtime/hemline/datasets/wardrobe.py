@@ -97,6 +97,26 @@ def groups_of(
     return table[targets]
 
 
+def wardrobe_for(labels: Sequence[str], dataset: Dataset) -> Dataset:
+    """The data set `wardrobe` for a model of Fashion-MNIST: its classes, under its names, and shoes.
+
+    Args:
+        labels: Of the model; with others than those of Fashion-MNIST the data set stays as it is.
+        dataset: Any; others than `wardrobe` stay as they are.
+    """
+    if dataset.name != WARDROBE or set(labels) != set(FASHION_MNIST_GROUPS):
+        return dataset
+    named = {meaning: name for name, meaning in FASHION_MNIST_GROUPS.items()} | {"shoes": "shoes"}
+    new = (*FASHION_MNIST_GROUPS, "shoes")
+    table = np.array([new.index(named[g]) if g in named else -1 for g in GROUP_NAMES], np.int64)
+    splits = {}
+    for name, split in dataset.splits.items():
+        targets = table[split.targets]
+        known = np.flatnonzero(targets >= 0)
+        splits[name] = JoinedSplit(name, new, [targets[known]], [split.subset(known)])
+    return Dataset(dataset.name, new, splits)
+
+
 def join_wardrobe(photos: Dataset, fashion: Dataset) -> Dataset:
     """Both as one data set with the labels `GROUP_NAMES`.
 

@@ -202,9 +202,7 @@ class _DataReferences:
 
         assert request.data is not None
         self._request = request
-        dataset = open_dataset(request.data)
-        self._split = dataset.evaluation_split()
-        self._name = f"{dataset.name} ({self._split.name})"
+        self._dataset = open_dataset(request.data)
 
     def path_for(self, model: LoadedModel) -> Path:
         """The reference model of a candidate. Raises UserError if there is none."""
@@ -222,5 +220,8 @@ class _DataReferences:
 
     def open(self, path: Path, model: LoadedModel) -> Reference:
         reference = load_model(path, num_threads=self._request.num_threads, card=model.card)
-        name = f"{path.name} on {self._name}"
-        return Reference.from_model(reference, self._split, name, self._request.limit)
+        from hemline.datasets.wardrobe import wardrobe_for
+
+        split = wardrobe_for(model.card.labels, self._dataset).evaluation_split()
+        name = f"{path.name} on {self._dataset.name} ({split.name})"
+        return Reference.from_model(reference, split, name, self._request.limit)

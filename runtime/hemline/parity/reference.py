@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline.card import InputSpec, ModelCard
-from hemline.datasets.wardrobe import GROUP_NAMES, GROUPS
+from hemline.datasets.wardrobe import FASHION_MNIST_GROUPS, GROUP_NAMES, GROUPS
 from hemline.errors import DataError, UserError
 from hemline.parity.fingerprint import Fingerprint, Fingerprints, fingerprint
 from hemline.parity.golden import GoldenPack
@@ -259,7 +259,7 @@ def classes_in_card(split: LabelledPictures, card: ModelCard) -> NDArray[np.int6
     several = {
         name
         for name, group in zip(GROUP_NAMES, GROUPS, strict=True)
-        if len(group) > 1 and set(group) <= set(card.labels)
+        if len(group) > 1 and set(group) <= {FASHION_MNIST_GROUPS.get(x, x) for x in card.labels}
     }
     foreign = [label for label in split.labels if label not in card.labels and label not in several]
     if foreign:

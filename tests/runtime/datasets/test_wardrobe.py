@@ -9,7 +9,12 @@ import pytest
 
 from hemline.datasets import FASHION_MNIST_LABELS, Dataset, open_dataset
 from hemline.datasets.arrays import ArraySplit
-from hemline.datasets.wardrobe import GARMENT_PHOTOS_GROUPS, GROUP_NAMES, join_wardrobe
+from hemline.datasets.wardrobe import (
+    GARMENT_PHOTOS_GROUPS,
+    GROUP_NAMES,
+    join_wardrobe,
+    wardrobe_for,
+)
 from hemline.errors import DataError
 
 
@@ -61,6 +66,23 @@ def test_the_photos_that_are_kept_for_the_end_are_in_the_test_split_alone(
     kept = set(shown.split("validation").digests())
     assert kept <= set(joined.split("test").digests())
     assert not kept & set(joined.split("train").digests())
+
+
+def test_a_model_of_fashion_mnist_has_its_own_names_for_it_and_no_hats(
+    tmp_path: Path, fashion: Dataset
+) -> None:
+    shown = photos(tmp_path / "photos", ("pants", "hat", "shoes"), ("train", "validation"))
+    joined = join_wardrobe(shown, fashion)
+    own = wardrobe_for(FASHION_MNIST_LABELS, joined)
+    assert own.labels == (*FASHION_MNIST_LABELS, "shoes")
+    train = own.split("train")
+    named = [own.labels[target] for target in train.targets]
+    assert named[:5] == ["Trouser", "Trouser", "shoes", "shoes", "T-shirt/top"]
+    assert len(train) == 4 + 20
+    pants = next(i for i, target in enumerate(joined.split("train").targets) if target == 1)
+    assert np.array_equal(train.frame(0), joined.split("train").frame(pants))
+    assert wardrobe_for(GROUP_NAMES[:13], joined) is joined
+    assert wardrobe_for(FASHION_MNIST_LABELS, fashion) is fashion
 
 
 def test_photos_of_other_classes_are_refused(tmp_path: Path, fashion: Dataset) -> None:
