@@ -33,9 +33,9 @@ _ROUNDED_ONCE = {
 # order differs by about 1e-5 of the largest logit.
 _FLOAT_TOLERANCE = 1e-3
 _PROBABILITY_TOLERANCE = 1e-5  # softmax in float32 beside one in float64
-# TensorFlow Lite adds int8 in steps of this share of the larger input's scale; an output whose scale is
-# below half of that ends the process.
-_ADDING_STEP = 2.0**-20
+# TensorFlow Lite adds in steps of this share of twice the larger input's scale; a sum whose own scale is
+# smaller ends the process.
+_ADDING_STEP = {"int8": 2.0**-20, "int16": 2.0**-15}
 
 
 def verify_tflite(name: str, content: bytes, kind: str, card: ModelCard) -> Backend:
@@ -69,7 +69,8 @@ def _must_not_add_up_to_nothing(name: str, model: Any) -> None:
         if len(scales) < len(found) or not all(map(len, scales)):
             continue  # in float
         *added, total = (float(scale[0]) for scale in scales)
-        if total < 2 * max(added) * _ADDING_STEP:
+        step = _ADDING_STEP[tflite_file.dtype_of(tensors[operator.outputs[0]]).name]
+        if total < 2 * max(added) * step:
             raise ModelError(
                 f"{name} is refused: {tflite_file.operator_and_layer(model, operator)}, gives zero for all "
                 "pictures that calibrate, so that the network behind it sees nothing of them",

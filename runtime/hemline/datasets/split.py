@@ -123,9 +123,8 @@ class Split(ABC):
             except ImageError as error:  # go on, so that all of them are told at once
                 unusable.append(error)
         if unusable:
-            raise unusable_pictures(unusable, len(chosen), f"the {self.name} split") from unusable[
-                0
-            ]
+            what = f"the {self.name} split"
+            raise unusable_pictures(unusable, len(chosen), what) from unusable[0]
         return tensors
 
 
