@@ -268,8 +268,13 @@ def _check_labels(dataset: Dataset, card: ModelCard) -> None:
         raise UserError(
             f"the data {dataset.name} has the classes {_some(dataset.labels)}, the model knows "
             f"{_some(card.labels)}",
-            "give the data that the model was trained on",
+            f"give the data that the model was trained on{_named(card)}",
         )
+
+
+def _named(card: ModelCard) -> str:
+    data = card.training.get("data")
+    return f": its card says {data}" if data else ""
 
 
 def _some(labels: Sequence[str]) -> str:

@@ -116,6 +116,16 @@ def _refuse_stated(path: Path, stated: StatedCard) -> None:
 
 
 def _content(path: Path) -> bytes:
+    if path.is_dir():
+        inside = path / "model.keras"
+        raise ModelError(
+            f"{path} is a folder",
+            f"give the model in it: {inside}" if inside.is_file() else "give a .keras file",
+        )
+    if not path.exists():
+        raise ModelError(
+            f"there is no {path}", "give a .keras file, or the name of a shipped model"
+        )
     if path.suffix != ".keras":
         raise ModelError(
             f"{path} is not a .keras file",

@@ -171,7 +171,8 @@ def outcome(result: TrainingResult) -> str:
     return "\n".join(
         [
             *lines,
-            f"{result.epochs} epochs; the weights are those of epoch {kept}, {which}",
+            f"{result.epochs} epoch{'s' * (result.epochs > 1)}; the weights are those of epoch {kept}, "
+            + which,
             f"run folder: {result.folder}",
             f"next: hemline convert {shlex.quote(str(result.model_path))} --int8 "
             f"--data {shlex.quote(result.data)}",
@@ -203,7 +204,7 @@ def _config(arguments: argparse.Namespace) -> Settings | None:
             if name in given:
                 raise UserError(
                     f"--qat goes with no {_option(name)}",
-                    "the network is that of the model, and it is trained on as it is; leave that out",
+                    "the model is trained on as it is; leave that out",
                 )
         return QatConfig.recommended(given.pop("qat"), **given)
     if "resume" not in arguments:

@@ -169,8 +169,11 @@ class TrainingConfig(Settings):
         object.__setattr__(self, "nothing", tuple(str(path) for path in self.nothing))
         missing = [path for path in self.teachers if not Path(path).is_file()]
         if missing:  # told before data sets are read
+            is_folder = Path(missing[0]).is_dir()
             raise UserError(
-                f"there is no teacher {missing[0]}",
+                f"the teacher {missing[0]} is a folder"
+                if is_folder
+                else f"there is no teacher {missing[0]}",
                 "give the .keras file of a finished run, such as runs/teacher-1/model.keras",
             )
         if self.with_validation and self.patience:

@@ -58,6 +58,11 @@ def load_teachers(
     return logits
 
 
+def _size(spec: InputSpec) -> str:
+    width, height = spec.size_wh
+    return f"{width}×{height} {spec.color}"
+
+
 def _must_fit(
     path: str,
     source: KerasSource,
@@ -73,6 +78,6 @@ def _must_fit(
     # How pictures become pixels may differ: a teacher is shown the pixels of the network.
     if source.card.input.tensor_shape != spec.tensor_shape:
         raise UserError(
-            f"the teacher {path} takes {source.card.input}, the network {spec}",
+            f"the teacher {path} takes {_size(source.card.input)}, the network {_size(spec)}",
             "give a teacher with an input of the same size and colours",
         )

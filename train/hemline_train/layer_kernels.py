@@ -70,10 +70,15 @@ def training_kernels(
             layer.dtype_policy = policy
 
 
+def gains_from_bfloat16(layers: Sequence[Any]) -> bool:
+    """Whether a network with these layers is computed in bfloat16 where that is asked for."""
+    channels = [layer.filters for layer in layers if isinstance(layer, _LAYERS.Conv2D)]
+    return bool(channels) and min(channels) >= _LEAST_CHANNELS
+
+
 def compute_in_bfloat16(layers: Sequence[Any]) -> None:
     """Have layers of a network compute as `training_kernels` says, for good."""
-    channels = [layer.filters for layer in layers if isinstance(layer, _LAYERS.Conv2D)]
-    if not channels or min(channels) < _LEAST_CHANNELS:
+    if not gains_from_bfloat16(layers):
         return
     for layer in layers:
         if isinstance(layer, _IN_BFLOAT16):

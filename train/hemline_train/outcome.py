@@ -116,8 +116,6 @@ def make_card(
         ]
     if config.nothing:
         training["nothing"] = [Path(folder).name for folder in config.nothing]
-    if config.bfloat16:
-        training["bfloat16"] = True
     if config.with_validation:
         training["trained_with_validation"] = (
             True  # its figure of the validation split tells nothing

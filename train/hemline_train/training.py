@@ -23,6 +23,7 @@ from hemline_train.garment_images import load_garment_images
 from hemline_train.images import EpochImages, Images, TrainingImages, load_images
 from hemline_train.joining import join, must_train_the_same
 from hemline_train.judgement import fit_judgement
+from hemline_train.layer_kernels import gains_from_bfloat16
 from hemline_train.model_file import save_model
 from hemline_train.outcome import Scores, TrainingResult, make_card, write_evaluation
 from hemline_train.qat import QatSubject
@@ -72,6 +73,7 @@ def train(config: Settings, report: Report = report_to_stderr) -> TrainingResult
     must_train_the_same(crew, config, images)
     folder = new_run_folder(config, images.sha256)
     report(f"run folder {folder.path}")
+    report(f"{config.name} on {config.data}, at most {config.epochs} epochs")
     return _run(config, images, teacher, folder, None, report, crew)
 
 
@@ -147,6 +149,11 @@ def _run(
             accuracy = before["validation"].accuracy
             report(f"validation accuracy as int8 before this training: {accuracy:.4f}")
         fitting = _fitting(subject, config, images, teacher, crew)
+        if config.in_bfloat16 and not gains_from_bfloat16(subject.network.layers):
+            report(
+                "note: it has convolutions to fewer than 16 channels, which bfloat16 would slow down: "
+                "--bfloat16 is for its teachers only"
+            )
 
         def after_epoch(state: FitState) -> None:
             folder.save_progress(state)
@@ -276,6 +283,8 @@ def _finish(
         int8_scores, ranges = _scores(subject.network, config, images), subject.card_entry()
     parameters = subject.model.count_params()
     card = make_card(config, images, state, parameters, scores, int8_scores, ranges)
+    if config.in_bfloat16 and gains_from_bfloat16(subject.network.layers):
+        card = card.replace(training={**card.training, "bfloat16": True})
     if images.nothing:
         unseen = {name: images.splits[name] for name in scores}
         judged = replace(images, splits=unseen)

@@ -85,7 +85,7 @@ def _folder(named: str) -> Path:
         raise DataError(f"{path} is a file, not a folder with a data set", LAYOUT)
     looked = f"; {home} was looked in too" if home else ""
     here = f"; {DATA_VARIABLE} is not set" if is_bare_name and not home else ""
-    hint = f"give {FASHION_MNIST}, {DRAWN}, or a folder. {LAYOUT}"
+    hint = f"give {FASHION_MNIST}, {DRAWN}, {WARDROBE}, or a folder. {LAYOUT}"
     raise DataError(
         f"there is no data set {named!r}: no folder of that name exists{looked}{here}",
         PHOTOS_BY_HAND if named == GARMENT_PHOTOS else hint,

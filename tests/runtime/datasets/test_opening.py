@@ -107,7 +107,7 @@ def test_an_unknown_data_set_is_refused_with_what_is_allowed(name):
     with pytest.raises(DataError) as caught:
         open_dataset(name)
     assert f"{name!r}" in caught.value.problem
-    assert "fashion-mnist, drawn, or a folder" in caught.value.hint
+    assert "fashion-mnist, drawn, wardrobe, or a folder" in caught.value.hint
 
 
 def test_it_is_told_where_a_bare_name_was_looked_for(home):
