@@ -102,7 +102,7 @@ def state_of(folder: Path) -> dict[str, str]:
         ("convert paper.tflite --int8", 2, ["paper.tflite is not a .keras file"]),
         # Checking a model.
         ("parity missing.tflite", 2, ["there is no model file missing.tflite"]),
-        ("parity texts", 2, ["the folder texts has no model in it"]),
+        ("parity texts", 2, ["the folder texts has no .tflite or .onnx file in it"]),
         ("parity paper --data data --reference float.keras", 2, ["test/Hat is a class that data/"]),
         ("parity paper --data missing --reference float.keras", 2, ["missing"]),
         ("parity paper --reference paper", 2, ["paper_int8.tflite is its own reference"]),

@@ -156,8 +156,7 @@ def _run(arguments: argparse.Namespace) -> int:
             _tell(conversion.notes)
             return FAILED
         print()
-    _report(conversion, config.out)
-    return DONE
+    return _report(conversion, config.out)
 
 
 def _refuse_calibration(arguments: argparse.Namespace) -> None:
@@ -212,19 +211,20 @@ def _kinds(arguments: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, .
     return tflite, onnx
 
 
-def _report(conversion: Conversion, out: Path) -> None:
+def _report(conversion: Conversion, out: Path) -> int:
+    """Tell what was written and how it does; the exit code."""
     width = max(len(str(path)) for path in conversion.files)
     for path in conversion.files:
         print(f"{path!s:<{width}}  {path.stat().st_size / 1000:8.1f} kB")
     _tell(conversion.notes)
+    failed = conversion.verdict.startswith("FAIL")
     if conversion.verdict:
         print(conversion.verdict)
-        if conversion.verdict.startswith("FAIL"):
-            print(
-                "the files are written all the same; with --max-drop POINTS the doctor finds out why"
-            )
+    if failed:
+        print("the files are written all the same; with --max-drop POINTS the doctor finds out why")
     if conversion.has_golden_pack:
         print(f"next: hemline parity {out}")
+    return FAILED if failed else DONE
 
 
 def _tell(notes: tuple[str, ...]) -> None:

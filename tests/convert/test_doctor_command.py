@@ -77,6 +77,19 @@ def test_the_command_writes_nothing_and_returns_1_where_nothing_passes(hemline, 
     assert not out.exists()
 
 
+def test_without_a_gate_of_its_own_what_fails_is_written_and_the_exit_code_says_so(
+    hemline, tmp_path
+):
+    model = spoilt.with_outlying_weight(networks.trained("plain"))
+    path, out = saved(model, tmp_path / "net.keras"), tmp_path / "out"
+    run = hemline("convert", path, "--data", "drawn", "--out", out, "--per-tensor")
+    assert "FAIL: " in run.stdout
+    assert "with --max-drop POINTS the doctor finds out why" in run.stdout
+    assert (out / "net_int8.tflite").is_file()
+    assert run.returncode == 1
+    assert hemline("parity", out).returncode == 1
+
+
 def test_a_gate_without_pictures_or_without_int8_is_refused_in_words(hemline, tmp_path):
     for arguments in (("--int8",), ("--float32", "--data", "drawn")):
         run = hemline("convert", "paper", *arguments, "--max-drop", "0.2", "--out", tmp_path)

@@ -22,11 +22,13 @@ import pytest
 
 from hemline.card import ModelCard
 from hemline.errors import UserError
+from hemline_convert.keras_source import open_keras
 from hemline_train import TrainingConfig, TrainingInterrupted, TrainingResult, resume, train
 from hemline_train._tensorflow import keras
 from hemline_train.command import outcome
 from hemline_train.fit_state import EpochLog, FitState
 from hemline_train.layer_kernels import require_bfloat16
+from hemline_train.model_file import save_model
 
 FILES = {
     "arguments.json",
@@ -271,6 +273,7 @@ def test_the_validation_images_are_trained_on_where_asked_for_and_then_judge_not
     settings = config(shapes, tmp_path, arch="initial", epochs=1, with_validation=True)
     result = train(settings, silent)
     assert set(result.scores) == {"train", "test"}
+    assert result.card.training["images"] == {"train": 96, "test": 24}
     assert result.card.training["trained_with_validation"] is True
     assert log_without_seconds(result.folder)[1][3:5] == ["", ""]
     assert "epoch 1, the last" in outcome(result)  # nothing tells which is the best
@@ -316,6 +319,34 @@ def test_a_teacher_is_learnt_from_and_named_in_the_card(
     assert taught.model_path.read_bytes() != alone.model_path.read_bytes()
     digest = hashlib.sha256(finished.model_path.read_bytes()).hexdigest()
     assert taught.card.training["teachers"] == [{"name": "model.keras", "sha256": digest}]
+
+
+def test_a_teacher_that_has_the_classes_in_another_order_teaches_the_same(
+    shapes: Path, tmp_path: Path, finished: TrainingResult
+) -> None:
+    turned = tmp_path / "turned.keras"
+    source = open_keras(finished.model_path)
+    features, logits = source.model.layers[-2].output, source.model.layers[-1]
+    other = keras.layers.Dense(logits.units, name="turned")
+    model = keras.Model(source.model.inputs, other(features))
+    other.set_weights([weights[..., ::-1] for weights in logits.get_weights()])
+    save_model(turned, model, source.card.replace(labels=source.card.labels[::-1]))
+    weights = [
+        open_keras(
+            train(config(shapes, tmp_path, epochs=1, teachers=[teacher]), silent).model_path
+        ).model.get_weights()
+        for teacher in (finished.model_path, turned)
+    ]
+    for one, same in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, same, atol=1e-4)
+
+
+def test_the_name_of_a_shipped_model_is_that_of_a_teacher(tmp_path: Path) -> None:
+    settings = TrainingConfig.recommended(teachers=["compact", "paper"], out=tmp_path)
+    assert [Path(path).name for path in settings.teachers] == ["compact.keras", "paper.keras"]
+    with pytest.raises(UserError, match="there is no teacher lump") as error:
+        TrainingConfig.recommended(teachers=["lump"], out=tmp_path)
+    assert "compact, paper, wardrobe" in error.value.hint
 
 
 def test_a_teacher_of_other_classes_is_refused(

@@ -76,9 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher",
         dest="teachers",
         action="append",
-        metavar="MODEL.keras",
-        help="learn from the answers of this trained network too (distillation); give it again for more, "
-        "whose answers are averaged",
+        metavar="MODEL",
+        help="learn from the answers of this trained network too (distillation), a .keras file or the name of "
+        "a shipped model; give it again for more, whose answers are averaged",
     )
     parser.add_argument(
         "--backbone",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from hemline import models
 from hemline.card import InputSpec
 from hemline.errors import UserError
 from hemline_train.architecture_file import (
@@ -134,8 +135,8 @@ class TrainingConfig(Settings):
     Attributes:
         arch: A key of `RECIPES`, or the name of `architecture`.
         architecture: A design and recipe that are not among `RECIPES`.
-        teachers: `.keras` files of trained networks with the same classes and the same input, from
-            whose answers the network learns (`hemline_train.distillation`).
+        teachers: `.keras` files of trained networks with the same classes and the same input, or names
+            of shipped ones, from whose answers the network learns (`hemline_train.distillation`).
         with_validation: Train on the images of the validation split too: for the last run, when
             nothing is to be chosen any more. There is no early stopping then.
         backbone: A key of `BACKBONE_ALPHAS`: what is trained on, in place of a new network. Only with
@@ -165,7 +166,7 @@ class TrainingConfig(Settings):
                 f"{ARCHITECTURE_SUFFIX}",
             )
         super().__post_init__()
-        object.__setattr__(self, "teachers", tuple(str(path) for path in self.teachers))
+        object.__setattr__(self, "teachers", tuple(_teacher_path(str(p)) for p in self.teachers))
         object.__setattr__(self, "nothing", tuple(str(path) for path in self.nothing))
         missing = [path for path in self.teachers if not Path(path).is_file()]
         if missing:  # told before data sets are read
@@ -174,7 +175,8 @@ class TrainingConfig(Settings):
                 f"the teacher {missing[0]} is a folder"
                 if is_folder
                 else f"there is no teacher {missing[0]}",
-                "give the .keras file of a finished run, such as runs/teacher-1/model.keras",
+                "give the .keras file of a finished run, such as runs/teacher-1/model.keras, or one of "
+                f"{', '.join(models.names())}, which are shipped",
             )
         if self.with_validation and self.patience:
             raise UserError(
@@ -298,6 +300,11 @@ class TrainingConfig(Settings):
     def all_images(self) -> bool:
         """See `with_validation`."""
         return self.with_validation
+
+
+def _teacher_path(given: str) -> str:
+    """A file as it is; what is none may be the name of a shipped model."""
+    return given if Path(given).exists() else models.source_path_of(given) or given
 
 
 def _whole(what: str, value: object, low: int, high: int) -> None:

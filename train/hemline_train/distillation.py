@@ -31,7 +31,7 @@ def load_teachers(
     """From float32 pixels of 0–255 to the logits of all teachers together: the mean of their chances.
 
     Args:
-        paths: `.keras` files with cards, at least one.
+        paths: `.keras` files with cards, at least one. Their classes may be in another order.
         images: What the network is trained on.
         spec: Input of the network.
         bfloat16: Whether their convolutions are computed in it.
@@ -48,7 +48,7 @@ def load_teachers(
     if bfloat16:
         for source in sources:
             compute_in_bfloat16(source.network.layers)
-    teachers = [pixels_to_logits(source) for source in sources]
+    teachers = [_in_order(source, images.labels) for source in sources]
 
     def logits(pixels: Any) -> Any:
         chances = [tf.nn.softmax(teacher(pixels)) for teacher in teachers]
@@ -56,6 +56,15 @@ def load_teachers(
         return tf.stop_gradient(tf.math.log(tf.maximum(mean, 1e-12)))
 
     return logits
+
+
+def _in_order(source: KerasSource, labels: Sequence[str]) -> Teacher:
+    """A teacher that answers in the order of these labels, which are its own."""
+    logits = pixels_to_logits(source)
+    if source.card.labels == tuple(labels):
+        return logits
+    order = [source.card.labels.index(label) for label in labels]
+    return lambda pixels: tf.gather(logits(pixels), order, axis=1)
 
 
 def _size(spec: InputSpec) -> str:
@@ -69,11 +78,11 @@ def _must_fit(
     images: TrainingImages,
     spec: InputSpec,
 ) -> None:
-    if source.card.labels != images.labels:
+    if set(source.card.labels) != set(images.labels):
         raise UserError(
             f"the teacher {path} knows {', '.join(source.card.labels)}; the data {images.name} has "
             f"{', '.join(images.labels)}",
-            "give a teacher that was trained on the same classes, in the same order",
+            "give a teacher that was trained on the same classes",
         )
     # How pictures become pixels may differ: a teacher is shown the pixels of the network.
     if source.card.input.tensor_shape != spec.tensor_shape:

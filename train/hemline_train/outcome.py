@@ -77,11 +77,14 @@ def make_card(
         int8_scores: With the rounding of int8; empty where that was not trained.
         activation_ranges: Trained ones, if any.
     """
+    counts = {"train": len(images.train)}
+    counts |= {name: len(split) for name, split in images.splits.items()}
+    if config.all_images:
+        counts["train"] += counts.pop("validation")
     training: dict[str, Any] = {
         "data": images.name,
         "data_sha256": images.sha256,
-        "images": {"train": len(images.train)}
-        | {name: len(split) for name, split in images.splits.items()},
+        "images": counts,
         "parameters": parameters,
         "epochs": len(state.log),
         "kept_epoch": state.best_epoch(config) if config.patience else len(state.log),

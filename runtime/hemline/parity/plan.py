@@ -141,9 +141,12 @@ def _files_in(folder: Path, request: Request) -> list[Path]:
         suffixes = (".onnx",) if request.backend == "onnxruntime" else (".tflite",)
     files = sorted(path for path in folder.iterdir() if path.suffix in suffixes)
     if not files:
+        float_one = folder / "model.keras"
         raise UserError(
-            f"the folder {folder} has no model in it",
-            f"name a folder with {' or '.join(suffixes)} files; hemline convert writes one",
+            f"the folder {folder} has no {' or '.join(suffixes)} file in it",
+            f"make some of its float model: hemline convert {float_one}"
+            if float_one.is_file()
+            else "name a folder that hemline convert wrote",
         )
     needs_pack = request.data is None and request.golden is None
     if needs_pack and not any(folder.glob(f"*{PACK_SUFFIX}")):

@@ -161,7 +161,7 @@ def test_a_page_is_written(folder, tmp_path, capsys):
     ("arguments", "said"),
     [
         (["none.onnx"], "there is no model file none.onnx"),  # a wrong path
-        (["EMPTY"], "has no model in it"),  # the wrong folder
+        (["EMPTY"], "has no .tflite or .onnx file in it"),  # the wrong folder
         (["FOLDER", "--golden", "none.npz"], "there is no golden pack none.npz"),  # a wrong path
         (["FOLDER", "--limit", "0"], "must be at least 1"),  # nothing to measure
         (["FOLDER", "--num-threads", "0"], "must be from 1 to 256"),
