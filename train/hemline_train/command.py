@@ -77,8 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="teachers",
         action="append",
         metavar="MODEL",
-        help="learn from the answers of this trained network too (distillation), a .keras file or the name of "
-        "a shipped model; give it again for more, whose answers are averaged",
+        help="learn from the answers of this trained network too (distillation): a .keras file, or the name "
+        "of a shipped model; give it again for more, whose answers are averaged",
     )
     parser.add_argument(
         "--backbone",

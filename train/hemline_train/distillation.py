@@ -60,7 +60,7 @@ def load_teachers(
 
 def _in_order(source: KerasSource, labels: Sequence[str]) -> Teacher:
     """A teacher that answers in the order of these labels, which are its own."""
-    logits = pixels_to_logits(source)
+    logits: Teacher = pixels_to_logits(source)
     if source.card.labels == tuple(labels):
         return logits
     order = [source.card.labels.index(label) for label in labels]

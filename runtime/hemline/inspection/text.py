@@ -83,7 +83,7 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         yield "arithmetic", _arithmetic(network)
     macs = "unknown" if inspection.macs is None else f"{inspection.macs:,}"
     parameters = "unknown" if inspection.parameters is None else f"{inspection.parameters:,}"
-    yield "parameters", f"{parameters} (weights and biases)"
+    yield "parameters", f"{parameters} (weights and biases){_parameters_trained(inspection)}"
     yield "work", f"{macs} multiply-accumulates for one picture"
     if network is not None:
         yield "memory", _memory(network)
@@ -120,6 +120,15 @@ def _card_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     calibration = card.quantization.get("calibration")
     if isinstance(calibration, dict):
         yield "calibrated", _calibration(calibration)
+
+
+def _parameters_trained(inspection: Inspection) -> str:
+    """Where conversion has folded layers, of batch normalization above all, there are others than before."""
+    card = inspection.card
+    trained = None if card is None else card.training.get("parameters")
+    if not isinstance(trained, int) or trained == inspection.parameters:
+        return ""
+    return f"; {trained:,} as trained, before layers were folded"
 
 
 def _calibration(entry: dict[str, object]) -> str:

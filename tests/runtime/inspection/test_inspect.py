@@ -63,6 +63,11 @@ def test_the_work_and_the_parameters_are_those_of_the_paper(tflite, onnx):
     assert (onnx.parameters, onnx.macs) == (FOLDED_PARAMETERS, FOLDED_MACS)
 
 
+def test_where_layers_were_folded_the_parameters_of_the_training_are_told_too(tflite, onnx):
+    assert f"{PARAMETERS:,} (weights and biases)\n" in text_of(tflite)
+    assert f"{FOLDED_PARAMETERS:,} (weights and biases); {PARAMETERS:,} as trained" in text_of(onnx)
+
+
 def test_the_memory_of_the_activations_is_that_of_the_widest_place(tflite, onnx):
     for inspection, size_bytes, name in (
         (tflite, PEAK_BYTES, "MAX_POOL_2D"),
