@@ -29,6 +29,7 @@ from hemline.errors import UserError
 from hemline.modelfile import LoadedModel, load_model
 from hemline.parity.metrics import wilson_interval
 from hemline.preprocess import Frame, Preprocessor
+from hemline_train.int8_file import answers_of
 from hemline_train.wardrobe.classes import group_matrix
 from hemline_train.wardrobe.nothing import KEPT_OUT, TRAINED
 from hemline_train.wardrobe.score import (
@@ -101,7 +102,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     parts = _held_out(card.input) if arguments.held_out else _kept(card.input)
     nothing = {
         title: {
-            kind: confidences(answers(model, pixels), card.temperature)
+            kind: confidences(answers_of(model.backend, pixels), card.temperature)
             for kind, pixels in nothing_pictures(card.input, kinds, EACH, SEED).items()
         }
         for title, kinds in (("trained kinds", TRAINED), ("other kinds", KEPT_OUT))
@@ -109,7 +110,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     every = {title: np.concatenate(list(kinds.values())) for title, kinds in nothing.items()}
     figures: dict[str, Any] = {}
     for name, part in parts.items():
-        logits = answers(model, part.pixels)
+        logits = answers_of(model.backend, part.pixels)
         score = garment_score(logits, part.groups, group_matrix(), card.temperature)
         figures[name] = _told(name, score, card.rejection_threshold, every)
         if shoes := _kinds_of_shoes(logits, part.names):
@@ -126,11 +127,6 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if not arguments.held_out:
         figures["steady"] = _steady(model)
     return figures
-
-
-def answers(model: LoadedModel, pixels: Pixels) -> NDArray[np.float32]:
-    """Logits of many tensors: float32, (N, classes)."""
-    return np.stack([np.array(model.backend.logits(tensor[None])).ravel() for tensor in pixels])
 
 
 def in_percent(share: Share) -> str:
@@ -222,7 +218,7 @@ def _steady(model: LoadedModel) -> dict[str, Any]:
     one = 0
     for index in range(len(split)):
         tensors = [preprocess(frame)[0].copy() for frame in trembling(split.frame(index), rng)]
-        one += len(set(answers(model, np.stack(tensors)).argmax(axis=1).tolist())) == 1
+        one += len(set(answers_of(model.backend, np.stack(tensors)).argmax(axis=1).tolist())) == 1
     share = Share(one, len(split))
     print(f"Photos with one label in all of {VIEWS} trembling views: {in_percent(share)}")
     return share.summary()

@@ -73,6 +73,11 @@ class InputSpec:
         return 1 if self.color == "gray" else 3
 
     @property
+    def size_text(self) -> str:
+        """Such as `28×28 gray`."""
+        return f"{self.size_wh[0]}×{self.size_wh[1]} {self.color}"
+
+    @property
     def tensor_shape(self) -> tuple[int, int, int, int]:
         """(1, height, width, channels)."""
         return (1, self.size_wh[1], self.size_wh[0], self.channels)

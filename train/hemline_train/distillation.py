@@ -67,11 +67,6 @@ def _in_order(source: KerasSource, labels: Sequence[str]) -> Teacher:
     return lambda pixels: tf.gather(logits(pixels), order, axis=1)
 
 
-def _size(spec: InputSpec) -> str:
-    width, height = spec.size_wh
-    return f"{width}×{height} {spec.color}"
-
-
 def _must_fit(
     path: str,
     source: KerasSource,
@@ -87,6 +82,6 @@ def _must_fit(
     # How pictures become pixels may differ: a teacher is shown the pixels of the network.
     if source.card.input.tensor_shape != spec.tensor_shape:
         raise UserError(
-            f"the teacher {path} takes {_size(source.card.input)}, the network {_size(spec)}",
+            f"the teacher {path} takes {source.card.input.size_text}, the network {spec.size_text}",
             "give a teacher with an input of the same size and colours",
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hemline.backends.litert import LiteRtBackend
+from hemline.backends import Backend
 from hemline.card import ModelCard
 from hemline_convert.calibration import DEFAULT_IMAGES, CalibrationSet, balanced
 from hemline_convert.keras_source import KerasSource, without_rescaling
@@ -38,11 +38,11 @@ def int8_network(model: Any, card: ModelCard, images: TrainingImages) -> bytes:
     return StaticQuantizer(source, calibration).deployable(recipe)
 
 
-def answers_of(file: LiteRtBackend, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def answers_of(file: Backend, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Logits of many images.
 
     Args:
-        file: The int8 file.
+        file: The int8 file, in a backend.
         pixels: uint8, (N, H, W, C), N at least 1.
 
     Returns:

@@ -37,7 +37,7 @@ def describe(name: str) -> dict[str, Any]:
         "name": name,
         "version": card.version,
         "labels": list(card.labels),
-        "input": f"{card.input.size_wh[0]}×{card.input.size_wh[1]} {card.input.color}",
+        "input": card.input.size_text,
         "foreground": card.input.foreground,
         "files": {file.name: file.stat().st_size for file in files},
         "training": card.training,
