@@ -144,7 +144,7 @@ def _files_in(folder: Path, request: Request) -> list[Path]:
         float_one = folder / "model.keras"
         raise UserError(
             f"the folder {folder} has no {' or '.join(suffixes)} file in it",
-            f"make some of its float model: hemline convert {float_one}"
+            f"make some of its float model: hemline convert {float_one} --int8 --data DATA"
             if float_one.is_file()
             else "name a folder that hemline convert wrote",
         )

@@ -162,6 +162,7 @@ def test_a_page_is_written(folder, tmp_path, capsys):
     [
         (["none.onnx"], "there is no model file none.onnx"),  # a wrong path
         (["EMPTY"], "has no .tflite or .onnx file in it"),  # the wrong folder
+        (["RUN"], "run/model.keras --int8 --data DATA"),  # a run, not converted yet
         (["FOLDER", "--golden", "none.npz"], "there is no golden pack none.npz"),  # a wrong path
         (["FOLDER", "--limit", "0"], "must be at least 1"),  # nothing to measure
         (["FOLDER", "--num-threads", "0"], "must be from 1 to 256"),
@@ -173,7 +174,9 @@ def test_a_page_is_written(folder, tmp_path, capsys):
 )
 def test_what_cannot_be_done_is_said_in_a_line(folder, tmp_path, capsys, arguments, said):
     (tmp_path / "empty").mkdir()
-    places = {"FOLDER": str(folder), "EMPTY": str(tmp_path / "empty")}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model.keras").touch()
+    places = {"FOLDER": str(folder), "EMPTY": f"{tmp_path}/empty", "RUN": f"{tmp_path}/run"}
     assert main(["parity", *(places.get(word, word) for word in arguments)]) == 2
     captured = capsys.readouterr()
     assert said in captured.err
