@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemline_train._tensorflow import tf
-from hemline_train.augmentation import augment, erase, mix
+from hemline_train.augmentation import augment, erase, mix, tremble
 from hemline_train.recipes import Augmentation
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (300, 28, 28, 1), dtype=np.uint8)
@@ -91,3 +91,44 @@ def test_mixing_puts_a_rectangle_of_the_next_image_in_and_tells_what_was_kept() 
             assert set(image[changed]) == {(number + 1) % 200}
             rectangle(changed)
     assert 70 < touched < 130
+
+
+def test_trembling_moves_every_second_picture_by_no_more_than_it_may_and_keeps_the_others() -> None:
+    images = np.zeros((400, 64, 64, 3), np.uint8)
+    images[:, 30:34, 30:34] = 200  # a spot about the middle
+    trembled = tremble(tf.constant(images), seed_of(5, 6), 0.05).numpy()
+    assert trembled.dtype == np.uint8
+    still = np.array([np.array_equal(a, b) for a, b in zip(images, trembled, strict=True)])
+    assert 150 < still.sum() < 250
+    places = np.arange(64)
+    middles = []
+    for picture in trembled[~still].astype(np.float64)[..., 0]:
+        middle = [picture.sum(axis=axis) @ places / picture.sum() for axis in (1, 0)]
+        middles.append(np.array(middle) - 31.5)
+        assert picture.max() <= 200 * 1.05 + 0.5
+    assert np.abs(middles).max() <= 0.05 * 64 * 1.06  # a little more where it is enlarged too
+    assert np.abs(middles).max(axis=0).min() > 2.5  # in both directions it goes nearly that far
+
+
+def test_trembling_enlarges_and_turns_about_the_middle_and_repeats_the_border() -> None:
+    images = np.full((300, 64, 64, 1), 100, np.uint8)
+    images[:, :, 32:] = 200
+    trembled = tremble(tf.constant(images), seed_of(7, 8), 0.04).numpy()[..., 0].astype(int)
+    for picture in trembled:
+        dark, light = picture[:, :16], picture[:, 48:]
+        assert np.ptp(dark) == 0, "what moves in is the border's own colour"
+        assert np.ptp(light) == 0
+        assert 95 <= dark[0, 0] <= 104
+        # The edge leans by 0.04 radians at most, over 63 pixels.
+        edges = (picture - dark[0, 0] > (light[0, 0] - dark[0, 0]) / 2).argmax(axis=1)
+        assert abs(int(edges[0]) - int(edges[-1])) <= 4
+    assert len({picture.tobytes() for picture in trembled}) > 100
+
+
+def test_the_same_seed_trembles_alike() -> None:
+    first, again, other = (
+        tremble(tf.constant(IMAGES), seed_of(*seed), 0.04).numpy()
+        for seed in ((1, 2), (1, 2), (1, 3))
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

@@ -94,6 +94,38 @@ def mix(images: Any, seed: Any, share: float) -> tuple[Any, Any]:
     return tf.where(inside, tf.roll(images, -1, axis=0), images), kept
 
 
+def tremble(images: Any, seed: Any, extent: float) -> Any:
+    """Every second image, on average, as a camera in the hand has it a moment later.
+
+    It is moved by up to a share of its size, enlarged or shrunk, turned about its middle, and lighter or
+    darker; what moves in is the border's colour. The others keep every pixel as it is.
+
+    Args:
+        images: See above; of values 0–255.
+        seed: See above.
+        extent: How far at most: shares of the size and of the light, and radians.
+    """
+    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    draws = tf.random.stateless_uniform((6, count), seed, -1, 1)
+    right, down, zoom, turn, light = tf.unstack(tf.where(draws[5] < 0, 0.0, extent) * draws[:5])
+    cosine, sine = (1 + zoom) * tf.cos(turn), (1 + zoom) * tf.sin(turn)
+    x, y = (width - 1) / 2, (height - 1) / 2
+    zero = tf.zeros_like(zoom)
+    # From a place in the result to that in the image, about the middle of both.
+    to_x = (cosine, -sine, x - cosine * x + sine * y + right * width)
+    to_y = (sine, cosine, y - sine * x - cosine * y + down * height)
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.stack((*to_x, *to_y, zero, zero), axis=1),
+        output_shape=(height, width),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+    lit = tf.clip_by_value(tf.round(moved * (1 + light)[:, None, None, None]), 0, 255)
+    return tf.ensure_shape(tf.cast(lit, images.dtype), images.shape)
+
+
 def _rectangles(shape: Any, heights: Any, widths: Any, seed: Any) -> Any:
     """One rectangle per image, somewhere in it.
 

@@ -89,5 +89,6 @@ DESIGNS: dict[str, Design] = {
     "resnet-50kb": ResidualDesign(16, (16, 24, 32), (2, 1, 1)),
     "densenet": DenseDesign(16, 10, 3, (3, 7, 8)),
     "wardrobe": ResidualDesign(16, (16, 32, 64, 104), (1, 2, 1, 1), stem_stride=2),
+    "wardrobe-teacher": ResidualDesign(32, (32, 64, 128, 224), (1, 2, 2, 2), stem_stride=2),
     "teacher": ResidualDesign(32, (32, 64, 128), (1, 2, 2)),
 }

@@ -1,7 +1,8 @@
 """Teachers: trained networks from whose answers another one learns.
 
 The teacher sees the very pixels that the network sees, shifted, mirrored and mixed alike, and answers anew
-in each epoch: a consistent teacher (Beyer et al., 2022, arXiv:2106.05237).
+in each epoch: a consistent teacher (Beyer et al., 2022, arXiv:2106.05237). Only what a recipe lets tremble it
+sees in rest.
 """
 
 from __future__ import annotations

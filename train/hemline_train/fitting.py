@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hemline.errors import UserError
 from hemline.progress import progress
 from hemline_train._tensorflow import keras, tf
-from hemline_train.augmentation import augment, mix
+from hemline_train.augmentation import augment, mix, tremble
 from hemline_train.config import Settings
 from hemline_train.distillation import TEACHER_SHARE, TEMPERATURE, Teacher
 from hemline_train.distribution import Alone, Crew, from_chief
@@ -238,13 +238,16 @@ class Fitting:
         """One step of the optimizer: how many were right, and the sum of their losses."""
         pixels, targets = tf.gather(self._pixels, indices), tf.gather(self._targets, indices)
         augmentation = self._config.augmentation
-        batch = [augment(pixels, seed, augmentation), targets]
+        shown, mixed = augment(pixels, seed, augmentation), []
         if augmentation.mixed:
-            batch[0], kept = mix(batch[0], seed + (3, 0), augmentation.mixed)
-            batch += [kept, tf.roll(targets, -1, axis=0)]
+            shown, kept = mix(shown, seed + (3, 0), augmentation.mixed)
+            mixed = [kept, tf.roll(targets, -1, axis=0)]
+        seen = shown
+        if augmentation.trembling:
+            seen = tremble(shown, seed + (4, 0), augmentation.trembling)
         count = tf.cast(tf.shape(indices)[0], tf.float32)
         *gradients, correct, loss = self._crew.summed(
-            lambda *share: self._gradients(count, *share), batch
+            lambda *share: self._gradients(count, *share), [seen, targets, shown, *mixed]
         )
         variables = self.model.trainable_variables
         self._optimizer.learning_rate.assign(rate)
@@ -255,7 +258,13 @@ class Fitting:
         return correct, loss
 
     def _gradients(
-        self, count: Any, pixels: Any, targets: Any, kept: Any = None, others: Any = None
+        self,
+        count: Any,
+        pixels: Any,
+        targets: Any,
+        of_teacher: Any,
+        kept: Any = None,
+        others: Any = None,
     ) -> list[Any]:
         """Gradients of some images of a batch, how many were right, and the sum of their losses.
 
@@ -263,6 +272,7 @@ class Fitting:
             count: Images of the whole batch.
             pixels: uint8, (N, H, W, C).
             targets: int64, (N,).
+            of_teacher: What a teacher sees, as `pixels`.
             kept: float32, (N,), the share that images keep of themselves, where they are mixed.
             others: int64, (N,), the targets of what is mixed into them.
         """
@@ -273,7 +283,8 @@ class Fitting:
             if kept is not None:
                 losses = kept * losses + (1 - kept) * self._loss(logits, others)
             if self._teacher is not None:
-                taught = distillation_loss(logits, self._teacher(pixels), TEMPERATURE)
+                wanted = self._teacher(tf.cast(of_teacher, tf.float32))
+                taught = distillation_loss(logits, wanted, TEMPERATURE)
                 losses = (1 - TEACHER_SHARE) * losses + TEACHER_SHARE * taught
             mean = tf.reduce_sum(losses) / count
             if self._also is not None:
