@@ -10,6 +10,7 @@ from typing import Any
 from hemline import models
 from hemline.card import ModelCard
 from hemline.cli.command import DONE, Command
+from hemline.measured_accuracy import measured_accuracies
 from hemline.zipcard import read_zip_card
 
 
@@ -47,13 +48,8 @@ def describe(name: str) -> dict[str, Any]:
 def _text(row: dict[str, Any]) -> str:
     lines = [f"{row['name']} (version {row['version']}), input {row['input']}, {row['foreground']}"]
     lines.append(f"  classes   {', '.join(row['labels'])}")
-    test = row["training"].get("metrics", {}).get("test")
-    if test:
-        low, high = test["interval_95"]
-        lines.append(
-            f"  accuracy  {100 * test['accuracy']:.2f} % of {test['images']} test images "
-            f"(95 % interval {100 * low:.2f}–{100 * high:.2f}), float model"
-        )
+    accuracies, measured = measured_accuracies(row["training"], int8=True)
+    lines += [f"  accuracy  {accuracy}, measured {measured}" for accuracy in accuracies]
     for file, size in row["files"].items():
         lines.append(f"  file      {file}, {size / 1000:.1f} kB")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from hemline.inspection.network import Network, Operator, Shape, Tensor
 from hemline.inspection.report import ALTERED, MATCHES, Inspection
+from hemline.measured_accuracy import measured_accuracies
 
 _WIDTH = 100
 _INDENT = 14  # of what stands beside the keywords
@@ -110,10 +111,10 @@ def _card_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         _FOREGROUND[spec.foreground],
     ]
     yield "picture", ", ".join(words for words in picture if words)
-    test = card.training.get("metrics", {}).get("test")
-    if test:
-        accuracy = f"{100 * test['accuracy']:.2f} % of {test['images']:,} test pictures"
-        yield "accuracy", f"{accuracy}, measured with the float model"
+    as_int8 = card.quantization.get("kind") == "int8"
+    accuracies, measured = measured_accuracies(card.training, int8=as_int8)
+    for number, accuracy in enumerate(accuracies):
+        yield ("" if number else "accuracy"), f"{accuracy}, measured {measured}"
     weak_at = card.training.get("weak_at")
     for number, said in enumerate(weak_at if isinstance(weak_at, list) else ()):
         yield ("" if number else "weak at"), str(said)
