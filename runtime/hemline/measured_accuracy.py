@@ -44,11 +44,11 @@ def measured_accuracies(
         int8: Whether to tell what was measured as int8, where that was.
 
     Returns:
-        A figure for each split, none where the card tells nothing, and what was measured: `as int8` or
-        `with the float model`.
+        A figure for each split, none where the card tells nothing, and what was measured: `as int8 at the end
+        of training` or `with the float model`.
     """
     if int8 and (found := _figures(training.get("int8_metrics"))):
-        return found, "as int8"
+        return found, "as int8 at the end of training"
     return _figures(training.get("metrics")), "with the float model"
 
 
