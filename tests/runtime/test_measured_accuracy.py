@@ -38,7 +38,14 @@ def test_where_nothing_was_measured_as_int8_the_float_model_is_named() -> None:
 
 @pytest.mark.parametrize(
     "metrics",
-    [None, [], "good", {"test": 0.9}, {"test": {"accuracy": 0.9}}, {"test": {**entry(1), "images": "x"}}],
+    [
+        None,
+        [],
+        "good",
+        {"test": 0.9},
+        {"test": {"accuracy": 0.9}},
+        {"test": {**entry(1), "images": "x"}},
+    ],
 )
 def test_a_card_that_tells_something_else_tells_nothing(metrics: Any) -> None:
     assert measured_accuracies({"metrics": metrics}, int8=False)[0] == ()
