@@ -44,11 +44,12 @@ def measured_accuracies(
         int8: Whether to tell what was measured as int8, where that was.
 
     Returns:
-        A figure for each split, none where the card tells nothing, and what was measured: `as int8 at the end
-        of training` or `with the float model`.
+        A figure for each split, none where the card tells nothing, and with what: `with the int8 file
+        that training made` (that of `hemline convert` may name a few pictures otherwise) or `with the float
+        model`.
     """
     if int8 and (found := _figures(training.get("int8_metrics"))):
-        return found, "as int8 at the end of training"
+        return found, "with the int8 file that training made"
     return _figures(training.get("metrics")), "with the float model"
 
 

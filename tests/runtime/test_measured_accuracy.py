@@ -28,7 +28,7 @@ def test_each_split_of_test_pictures_is_told_and_no_other() -> None:
 
 def test_what_was_measured_as_int8_is_told_of_int8() -> None:
     (found,), measured = measured_accuracies(TRAINING, int8=True)
-    assert (found.accuracy, measured) == (0.89, "as int8 at the end of training")
+    assert (found.accuracy, measured) == (0.89, "with the int8 file that training made")
 
 
 def test_where_nothing_was_measured_as_int8_the_float_model_is_named() -> None:

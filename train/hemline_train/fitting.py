@@ -243,7 +243,7 @@ class Fitting:
             shown, kept = mix(shown, seed + (3, 0), augmentation.mixed)
             mixed = [kept, tf.roll(targets, -1, axis=0)]
         seen = shown
-        if augmentation.trembling:
+        if augmentation.trembling and self._teacher is not None:
             seen = tremble(shown, seed + (4, 0), augmentation.trembling)
         count = tf.cast(tf.shape(indices)[0], tf.float32)
         *gradients, correct, loss = self._crew.summed(

@@ -25,9 +25,10 @@ class Augmentation:
             Zhong et al., 2017, arXiv:1708.04896).
         mixed: Share of the pictures in which a rectangle is that of another picture, whose class then
             counts by its area (CutMix, Yun et al., 2019, arXiv:1905.04899).
-        trembling: Show the network every second picture, on average, as a camera in the hand has it a moment
-            later: moved, nearer and lighter by up to this share, turned by up to so many radians. A teacher
-            sees all as they were, so the network learns to answer frames of one scene alike.
+        trembling: Where there is a teacher, show the network every second picture, on average, as a camera in
+            the hand has it a moment later: moved, nearer and lighter by up to this share, turned by up to so
+            many radians. The teacher sees all as they were, so the network learns to answer frames of one
+            scene alike.
 
     Raises:
         UserError: A value is out of range.

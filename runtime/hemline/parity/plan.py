@@ -215,10 +215,13 @@ class _DataReferences:
         for suffix in _FLOAT_SUFFIXES:
             if (folder / f"{name}{suffix}").is_file():
                 return folder / f"{name}{suffix}"
+        # Not taken unasked: it wants TensorFlow.
+        keras = folder / f"{name}.keras"
+        example = f"such as {keras}" if keras.is_file() else "a .keras, .tflite or .onnx file"
         raise UserError(
             f"there is no reference for {model.file_name}: neither {name}{_FLOAT_SUFFIXES[0]} nor "
             f"{name}{_FLOAT_SUFFIXES[1]} is in {folder}",
-            "give --reference MODEL, a .keras, .tflite or .onnx file of the float model",
+            f"give --reference MODEL, the float model, {example}",
         )
 
     def open(self, path: Path, model: LoadedModel) -> Reference:
