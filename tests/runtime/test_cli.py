@@ -79,7 +79,7 @@ def test_what_cannot_be_meant_ends_with_2_and_a_line(capsys, arguments, said):
 def test_models_lists_what_is_shipped(hemline):
     text = hemline("models").stdout
     assert "paper" in text
-    assert "of 10000 test images" in text
+    assert "of 10,000 test pictures" in text
     rows = [json.loads(line) for line in hemline("models", "--json").stdout.splitlines()]
     (paper,) = [row for row in rows if row["name"] == "paper"]
     assert (paper["input"], paper["foreground"]) == ("28×28 gray", "light-on-dark")
@@ -174,6 +174,31 @@ def test_empty_and_closed_standard_input_are_told(hemline):
     )
     assert closed.returncode == 1
     assert "standard input is closed" in closed.stderr
+
+
+def test_standard_input_is_named_once(hemline, picture):
+    done = hemline("classify", "-", picture, "-")
+    assert done.returncode == 2
+    assert "- is named more than once" in done.stderr
+    assert "--stdin mjpeg" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--jsonn"], "did you mean --json? see: hemline classify --help\n"),
+        (["--thresold=0.4"], "did you mean --threshold? see: hemline classify --help\n"),
+        (
+            ["-x.jpg"],
+            "see: hemline classify --help; a name that begins with - is written ./-x.jpg\n",
+        ),
+        (["--csv", "--top-k"], "see: hemline classify --help\n"),
+    ],
+)
+def test_an_option_that_is_not_there_is_told_with_what_was_meant(hemline, arguments, said):
+    done = hemline("classify", "a.jpg", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.splitlines(keepends=True)[-1].lstrip() == said
 
 
 def test_a_file_name_that_is_no_utf8_is_escaped_in_json_that_strict_parsers_take(hemline, picture):

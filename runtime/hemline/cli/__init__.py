@@ -117,13 +117,25 @@ class _Parser(argparse.ArgumentParser):
     """Tells of a wrong option as hemline tells of all mistakes, without the whole usage above it."""
 
     def error(self, message: str) -> NoReturn:
-        hint = f"see: {self.prog} --help; a name that begins with - is written ./-name"
+        hint = f"see: {self.prog} --help"
+        unknown = message.removeprefix("unrecognized arguments: ")
         if message.startswith("argument --") and message.endswith("expected one argument"):
             option = message.removeprefix("argument ").partition(":")[0]
-            hint += f", and a value {option}=-value"
-        if message.startswith("unrecognized arguments: ") and not message[24:].startswith("-"):
+            hint += f"; a value that begins with - is written {option}=-value"
+        elif unknown == message:
+            pass
+        elif not unknown.startswith("-"):
             hint = f"all files are named together, before or behind the options; {hint}"
+        elif meant := self._options_like(unknown.split()[0]):
+            hint = f"did you mean {meant[0]}? {hint}"
+        else:
+            hint += f"; a name that begins with - is written ./{unknown.split()[0]}"
         raise UserError(message, hint)
+
+    def _options_like(self, written: str) -> list[str]:
+        from difflib import get_close_matches  # nobody who writes it right waits for it
+
+        return get_close_matches(written.partition("=")[0], self._option_string_actions, n=1)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Help and version; argparse would keep it to itself that a disk is full."""

@@ -13,7 +13,7 @@ from hemline.batch import classify_frames, classify_sources
 from hemline.cli.parsing import parsed_size
 from hemline.errors import UserError
 from hemline.progress import progress
-from hemline.sources.listing import Source, expand
+from hemline.sources.listing import STANDARD_INPUT, Source, expand
 
 if TYPE_CHECKING:
     import argparse
@@ -88,6 +88,11 @@ class Work:
     def _refuse_what_has_no_use(self) -> None:
         arguments = self._arguments
         kinds = {source.kind for source in self._sources}
+        if [source.name for source in self._sources].count(STANDARD_INPUT) > 1:
+            raise UserError(
+                "- is named more than once, and standard input can be read once only",
+                "name it once; many pictures at a time are read with --stdin mjpeg",
+            )
         if arguments.stdin is not None and not kinds & {"sequence", "standard input"}:
             raise UserError("--stdin is given, and no - to read", "name - as a source")
         if arguments.reopen is not None and arguments.camera is None:

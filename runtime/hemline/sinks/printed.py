@@ -104,9 +104,10 @@ class TextSink(PrintingSink):
         answer = outcome.answer
         assert answer is not None
         place = outcome.source if outcome.frame is None else f"{outcome.source} #{outcome.frame}"
-        best = f"{answer.label} {_percent(answer.confidence)}"
-        shown = answer.top if answer.label != answer.top[0][0] else answer.top[1:]
-        rest = ", ".join(f"{label} {_percent(confidence)}" for label, confidence in shown)
+        best, others = answer.label, answer.top
+        if best == others[0][0]:  # else it is `unknown`, of which nothing is so and so sure
+            best, others = f"{best} {_percent(answer.confidence)}", others[1:]
+        rest = ", ".join(f"{label} {_percent(confidence)}" for label, confidence in others)
         return f"{place}: {best}" + (f"  ({rest})" if rest else "")
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from hemline import jpeg
 from hemline.errors import ImageError
 from hemline.images import IMAGE_SUFFIXES, read_pieces
 
@@ -18,6 +19,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
 STANDARD_INPUT = "-"
+_MAX_JOINED_BYTES = 32 << 20  # so far the end of the first of several pictures is looked for
 
 Kind = Literal["picture", "video", "stream", "standard input", "sequence", "nothing"]
 
@@ -148,7 +150,7 @@ def read_standard_input() -> bytes:
     """The content of the picture file on standard input.
 
     Raises:
-        ImageError: There is none, or no end of it.
+        ImageError: There is none, or no end of it, or another JPEG picture behind the first.
     """
     if sys.stdin is None:
         raise ImageError("standard input is closed", "pipe a picture into it, or name a file")
@@ -156,4 +158,28 @@ def read_standard_input() -> bytes:
         raise ImageError(
             "standard input is a terminal", "pipe a picture into it: hemline classify - < shoe.jpg"
         )
-    return read_pieces(sys.stdin.fileno(), "standard input")
+    content = read_pieces(sys.stdin.fileno(), "standard input")
+    if _is_followed_by_another(content):
+        raise ImageError(
+            "standard input holds more than one picture",
+            "pipe one, or have all of them read with --stdin mjpeg",
+        )
+    return content
+
+
+def _is_followed_by_another(content: bytes) -> bool:
+    """Whether a JPEG picture has another behind it that is not its own.
+
+    Phones put such behind a photo (depth, a map for bright screens) and say so in its header: by a
+    multi-picture index (CIPA DC-007) or a container in its XMP.
+    """
+    if not content.startswith(jpeg.MAGIC):
+        return False
+    from hemline.sources.mjpeg import JpegSplitter
+
+    splitter = JpegSplitter()
+    splitter.feed(content[:_MAX_JOINED_BYTES])
+    first = splitter.next()
+    if first is None or splitter.next() is None:
+        return False
+    return b"MPF\0" not in first and b"/container/" not in first

@@ -89,7 +89,7 @@ def test_piped_text_has_one_line_each_and_errors_go_elsewhere(capsys):
     lines = written(lambda out: TextSink(out, "paper", "litert"), OUTCOMES[1:]).splitlines()
     assert lines == [
         "film.mp4 #0: Bag 75.0 %  (Coat 20.0 %, Dress 5.0 %)",
-        "film.mp4 #1: unknown 75.0 %  (Bag 75.0 %, Coat 20.0 %, Dress 5.0 %)",
+        "film.mp4 #1: unknown  (Bag 75.0 %, Coat 20.0 %, Dress 5.0 %)",
     ]
     assert capsys.readouterr().err == "error: broken.jpg is cut off; copy it again\n"
 
@@ -166,6 +166,6 @@ def test_what_is_told_meanwhile_stands_on_a_line_of_its_own_and_the_changing_one
         sink.close()
     gone, back, changing, picture, end, nothing = shown(all_of(master))
     assert (gone, back) == ("hemline: camera 0 is gone", "hemline: camera 0 is back")
-    assert changing.startswith("film.mp4 #1: unknown 75.0 %")
+    assert changing.startswith("film.mp4 #1: unknown  (Bag 75.0 %")
     assert picture.startswith("a.jpg: Bag 75.0 %")
     assert (end, nothing) == ("hemline: the end", "")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from hemline.errors import ImageError
@@ -111,6 +113,27 @@ def test_standard_input_has_a_bound(monkeypatch):
     with Path("/dev/null").open() as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
         assert read_standard_input() == b""
+
+
+JPEG = cv2.imencode(".jpg", np.full((20, 30, 3), 90, np.uint8))[1].tobytes()
+SEGMENT = b"\xff\xe2\0\x08MPF\0II"  # APP2: a multi-picture index
+
+
+def test_pictures_that_are_piped_one_behind_the_other_are_not_taken_for_the_first(
+    monkeypatch, tmp_path
+):
+    piped = tmp_path / "piped"
+    phone = JPEG[:2] + SEGMENT + JPEG[2:]
+    for whole in (JPEG, JPEG + b"\0" * 100, JPEG + b"a trailer \xff\xd8\xff", phone + JPEG):
+        piped.write_bytes(whole)
+        with piped.open() as pipe:
+            monkeypatch.setattr("sys.stdin", pipe)
+            assert read_standard_input() == whole
+    piped.write_bytes(JPEG + JPEG)
+    with piped.open() as pipe:
+        monkeypatch.setattr("sys.stdin", pipe)
+        with pytest.raises(ImageError, match="more than one picture"):
+            read_standard_input()
 
 
 @pytest.mark.parametrize(
