@@ -17,7 +17,7 @@ from hemline import Classifier, Preprocessor
 from hemline.preprocess import Frame
 from hemline.quiet import holding_back_stderr
 
-TARGET = Target("at most", 1.5)
+TARGET = Target("at most", 0.3)
 SIZES_WH = [(640, 480), (1280, 720), (1920, 1080)]
 
 

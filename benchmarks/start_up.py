@@ -15,7 +15,7 @@ from _measure import Comparison, Target
 
 from hemline.errors import UserError
 
-TARGET = Target("at most", 1.25)
+TARGET = Target("at most", 1.15)
 IMPORTS = f"import numpy, cv2, {_measure.INTERPRETER}"
 
 
