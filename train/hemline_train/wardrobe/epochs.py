@@ -51,11 +51,11 @@ class Mix:
         exchange: Share of photos, among those with a mask, that get another ground.
     """
 
-    pictures: int = 16_000
-    photos: float = 0.34
-    fashion: float = 0.42
-    cutouts: float = 0.1
-    nothing: float = 0.14
+    pictures: int = 13_000
+    photos: float = 0.42
+    fashion: float = 0.29
+    cutouts: float = 0.12
+    nothing: float = 0.17
     balance: float = 0.4
     exchange: float = 0.25
 

@@ -5,7 +5,6 @@ Everything works on logits and groups (`classes`), so that "shoes" is right for 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,6 @@ from hemline.scores import softmax
 
 BINS = 15  # of the calibration error, as Guo et al. have it
 MOST_LOST = 0.05  # share of the garments that a threshold may refuse
-_DOUBT = 0.05  # how likely it may refuse more of all the garments that were not looked at
 
 Logits = NDArray[np.floating]
 Groups = NDArray[np.int64]
@@ -205,11 +203,9 @@ def fit_temperature(logits: Logits, groups: Groups, matrix: Matrix) -> float:
 
 
 def fit_threshold(sources: Sequence[NDArray[np.floating]], most_lost: float = MOST_LOST) -> float:
-    """The highest threshold that surely loses no more than a share of the garments of any source.
+    """The highest threshold that loses no more than a share of the garments of any source.
 
-    The higher it is, the more frames without a garment are refused; so this refuses as many as can be. Of
-    the pictures that it is fitted on it loses fewer than that share, since of others like them it may by
-    chance lose more: see `allowed_to_lose`.
+    The higher it is, the more frames without a garment are refused; so this refuses as many as can be.
 
     Args:
         sources: Confidences of validation pictures of garments, an array for each kind of picture
@@ -218,31 +214,7 @@ def fit_threshold(sources: Sequence[NDArray[np.floating]], most_lost: float = MO
     """
     thresholds = []
     for found in sources:
-        allowed = allowed_to_lose(len(found), most_lost)
+        allowed = int(len(found) * most_lost)
         # The runtime refuses what is below the threshold, so this one itself is kept.
         thresholds.append(float(np.sort(found)[allowed]))
     return min(thresholds)
-
-
-def allowed_to_lose(pictures: int, most_lost: float = MOST_LOST) -> int:
-    """How many of some pictures may be refused, for no more than a share of all to be.
-
-    The largest count that would come by chance in at most one case of twenty if that share of all were
-    refused: the one-sided 95 % bound of Clopper and Pearson, "The use of confidence or fiducial limits
-    illustrated in the case of the binomial", 1934. It is 15 of 460, 1 of 100, and none of fewer than 93.
-
-    Args:
-        pictures: How many there are.
-        most_lost: Share of all that may be refused, 0–1 without both.
-    """
-    chance_of_fewer, count = 0.0, 0
-    while count <= pictures:
-        ways = (
-            math.lgamma(pictures + 1) - math.lgamma(count + 1) - math.lgamma(pictures - count + 1)
-        )
-        kept = (pictures - count) * math.log1p(-most_lost)
-        chance_of_fewer += math.exp(ways + count * math.log(most_lost) + kept)
-        if chance_of_fewer > _DOUBT:
-            break
-        count += 1
-    return max(0, count - 1)
