@@ -236,7 +236,10 @@ def test_all_films_of_a_run_share_the_bound_and_that_is_told_once(tmp_path):
         (["a.jpg", "--max-disk", "1G"], "--max-disk is given without"),
         (["a.jpg", "--save", "out", "--max-disk", "much"], "no amount of disk space"),
         (["a.jpg", "--save", "out", "--max-disk", "0"], "no amount of disk space"),
-        (["a.jpg", "--save", "out", "--max-disk", "-5G"], "a value --max-disk=-value"),
+        (
+            ["a.jpg", "--save", "out", "--max-disk", "-5G"],
+            "a value that begins with - is written --max-disk=-value",
+        ),
         (["a.jpg", "--save", "out", "--max-disk=-5G"], "'-5G' is no amount of disk space"),
         (["a.jpg", "--save", "out/film.avi", "--max-disk", "0"], "no amount of disk space"),
         (["a.jpg", "--save", "out", "--show"], "--show needs"),
