@@ -118,24 +118,23 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = f"see: {self.prog} --help"
-        unknown = message.removeprefix("unrecognized arguments: ")
         if message.startswith("argument --") and message.endswith("expected one argument"):
             option = message.removeprefix("argument ").partition(":")[0]
             hint += f"; a value that begins with - is written {option}=-value"
-        elif unknown == message:
-            pass
-        elif not unknown.startswith("-"):
-            hint = f"all files are named together, before or behind the options; {hint}"
-        elif meant := self._options_like(unknown.split()[0]):
-            hint = f"did you mean {meant[0]}? {hint}"
-        else:
-            hint += f"; a name that begins with - is written ./{unknown.split()[0]}"
+        elif message.startswith("unrecognized arguments: "):
+            hint = self._meant_by(message.split()[2], hint)
         raise UserError(message, hint)
 
-    def _options_like(self, written: str) -> list[str]:
+    def _meant_by(self, unknown: str, hint: str) -> str:
+        """The hint, with what an argument may have been meant for."""
+        if not unknown.startswith("-"):
+            return f"all files are named together, before or behind the options; {hint}"
         from difflib import get_close_matches  # nobody who writes it right waits for it
 
-        return get_close_matches(written.partition("=")[0], self._option_string_actions, n=1)
+        options = get_close_matches(unknown.partition("=")[0], self._option_string_actions, n=1)
+        if options:
+            return f"did you mean {options[0]}? {hint}"
+        return f"{hint}; a name that begins with - is written ./{unknown}"
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Help and version; argparse would keep it to itself that a disk is full."""
